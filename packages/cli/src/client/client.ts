@@ -1,0 +1,76 @@
+import { messageOf } from "@millrace/shared/errors/operational";
+
+/** A command that did not do what it was asked to; the program ends with its code. */
+export class CommandFailed extends Error {
+  override readonly name = "CommandFailed";
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/** 0 ok, 1 failed, 2 usage, 3 unreachable. */
+export const exitCodes = { failed: 1, usage: 2, unreachable: 3 } as const;
+
+export const DEFAULT_URL = "http://127.0.0.1:8080";
+
+export interface ClientOptions {
+  readonly url: string;
+  readonly token: string | undefined;
+}
+
+/** The HTTP API, as the command line talks to it. */
+export class Client {
+  readonly #options: ClientOptions;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  get<T>(
+    path: string,
+    query: Readonly<Record<string, string | number | undefined>> = {},
+  ): Promise<T> {
+    const search = new URLSearchParams();
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) search.set(name, String(value));
+    }
+    return this.#ask<T>("GET", search.size > 0 ? `${path}?${search.toString()}` : path);
+  }
+
+  post<T>(path: string, body: unknown): Promise<T> {
+    return this.#ask<T>("POST", path, body);
+  }
+
+  async #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const { url, token } = this.#options;
+    const response = await fetch(new URL(path, url), {
+      method,
+      headers: {
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { "content-type": "application/json" }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    }).catch((error: unknown) => {
+      throw unreachable(url, error);
+    });
+    const answer: unknown = await response.json().catch(() => undefined);
+    if (response.ok) return answer as T;
+    const { code, detail } = (answer ?? {}) as { code?: string; detail?: string };
+    const what =
+      detail === undefined
+        ? `${method} ${path} was answered ${response.status}`
+        : `${code} ${detail}`;
+    throw new CommandFailed(what, exitCodes.failed);
+  }
+}
+
+function unreachable(url: string, error: unknown): CommandFailed {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return new CommandFailed(
+    `no answer from ${url}: ${messageOf(cause)}; is Millrace running there? Set MILLRACE_URL to where it is`,
+    exitCodes.unreachable,
+  );
+}

@@ -1,0 +1,24 @@
+import { Client, CommandFailed, DEFAULT_URL, exitCodes } from "../client/client.ts";
+
+/** The client of the server that MILLRACE_URL names, or of the one on this machine. */
+export function clientOf(env: NodeJS.ProcessEnv = process.env): Client {
+  const url = env["MILLRACE_URL"] ?? DEFAULT_URL;
+  if (!URL.canParse(url))
+    throw new CommandFailed(`MILLRACE_URL is no URL: ${url}`, exitCodes.usage);
+  return new Client({ url, token: env["MILLRACE_TOKEN"] });
+}
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+export function json(value: unknown): string {
+  return JSON.stringify(value, null, 2);
+}
+
+/** Reads an option that is a whole number above zero. */
+export function wholeNumber(text: string): number {
+  const n = Number(text);
+  if (Number.isSafeInteger(n) && n > 0) return n;
+  throw new CommandFailed(`${text} is not a whole number above zero`, exitCodes.usage);
+}

@@ -1,0 +1,101 @@
+import type { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
+import { History, type RecordedStep } from "@millrace/engine/query/history";
+import type { Engine } from "@millrace/engine/runtime/engine";
+import type { FlowInfo, Health, HistoryStep, Operations } from "@millrace/gateway/api/operations";
+import type { Gateway } from "@millrace/gateway/main/gateway";
+import { type InstanceRef, instanceId, logKey } from "@millrace/shared/contract/names";
+import { partitionOf } from "@millrace/shared/contract/partition";
+import type { CatalogueEntry } from "@millrace/shared/flow/catalogue";
+import { randomName } from "@millrace/shared/ports/clock";
+import type { Installation } from "./installation.ts";
+
+/** The roles that run in this process. */
+export interface Roles {
+  gateway?: Gateway;
+  engine?: Engine;
+  dispatcher?: Dispatcher;
+}
+
+/** Answers what people and programs ask, from the store, the journal and the registry. */
+export function operationsOf(installation: Installation, roles: Roles): Operations {
+  const { log, store, clock, catalogue, events } = installation;
+  const history = new History({ log, store, clock });
+  const partitionFor = (ref: InstanceRef): number =>
+    partitionOf(logKey(ref.ns, ref.key), log.partitions);
+  return {
+    flows: () => catalogue.entries().map(flowInfo),
+    instance: (ref) => store.instance(partitionFor(ref), instanceId(ref)),
+    instances: (query) => store.instances(query),
+    rejections: (query) => store.rejections(query),
+    async history(ref, query) {
+      const { steps, next } = await history.page(ref, query);
+      return { steps: steps.map(historyStep), ...(next !== undefined && { next }) };
+    },
+    async signal({ ns, flow, key }, { type, payload, id: given }) {
+      const id = given ?? randomName(clock, "s");
+      const partition = partitionFor({ ns, flow, key });
+      const header = { v: 1, kind: "signal", ns, flow, key, type, id, ...events.stamp() };
+      const { offset } = await events.write(partition, {
+        key: logKey(ns, key),
+        header: JSON.stringify(header),
+        value: JSON.stringify(payload),
+      });
+      return { id, partition, offset };
+    },
+    health: async () => healthOf(installation, roles),
+  };
+}
+
+function flowInfo({ flow, origin, retired }: CatalogueEntry): FlowInfo {
+  const { ns, name, version, file } = flow;
+  const listed = (entries: Record<string, { topic: string }> | undefined) =>
+    Object.entries(entries ?? {}).map(([entry, { topic }]) => ({ name: entry, topic }));
+  return {
+    namespace: ns,
+    name,
+    version,
+    ...(file.description !== undefined && { description: file.description }),
+    origin,
+    retired,
+    inputs: listed(file.inputs),
+    commands: listed(file.commands),
+  };
+}
+
+function historyStep({ step, trace }: RecordedStep): HistoryStep {
+  const { at, cause, from, effects, instance } = step;
+  return {
+    seq: instance.seq,
+    at,
+    cause,
+    from,
+    to: instance.state,
+    effects: effects.map(({ verdict: _verdict, ...effect }) => effect),
+    verdicts: effects.map(({ index, verdict }) => ({ effect: index, ...verdict })),
+    ...(trace !== undefined && { traceId: trace.split("-")[1] ?? trace }),
+    context: instance.context,
+  };
+}
+
+/** Ready means: every role of this process does its work. */
+export function healthOf({ events }: Installation, { gateway, engine, dispatcher }: Roles): Health {
+  const reasons: string[] = [];
+  const partitions = engine?.partitions() ?? [];
+  for (const state of ["claiming", "failed"]) {
+    const count = partitions.filter((one) => one.state === state).length;
+    const what = state === "failed" ? "have stopped" : "are being claimed";
+    if (count > 0) reasons.push(`${count} partitions ${what}`);
+  }
+  if (events.congested) reasons.push("the log is behind: events wait to be written");
+  return {
+    ready: reasons.length === 0,
+    reasons,
+    facts: {
+      ...(gateway && { mqtt: { ...gateway.stats } }),
+      ...(engine && { engine: { partitions: partitions.length, ...engine.counters } }),
+      ...(dispatcher && {
+        dispatcher: { partitions: dispatcher.partitions().length, ...dispatcher.counters },
+      }),
+    },
+  };
+}

@@ -1,0 +1,207 @@
+import { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
+import { Engine } from "@millrace/engine/runtime/engine";
+import { startApi } from "@millrace/gateway/api/server";
+import { Gateway, gatewayName } from "@millrace/gateway/main/gateway";
+import { GatewayDirectory } from "@millrace/shared/peer/directory";
+import { allowAll } from "@millrace/shared/policy/authorize";
+import { messageOf } from "@millrace/shared/errors/operational";
+import { sleep } from "@millrace/shared/ports/clock";
+import type { Config } from "../config/settings.ts";
+import { FlowFolder } from "./flow-folder.ts";
+import { startHealthServer } from "./health-server.ts";
+import { type Installation, openInstallation } from "./installation.ts";
+import type { Line } from "./logger.ts";
+import { healthOf, operationsOf, type Roles } from "./operations.ts";
+
+export type Role = "gateway" | "engine" | "dispatcher";
+
+/** A process at work. */
+export interface Running {
+  readonly installation: Installation;
+  readonly roles: Roles;
+  readonly mqttPort: number | undefined;
+  readonly httpPort: number;
+  /** Takes no more, finishes what is under way, and lets go of everything. */
+  stop(): Promise<void>;
+}
+
+/** How long clients are waited for when a gateway stops. */
+const DRAIN_MS = 2_000;
+
+/**
+ * Starts the roles of one process, in the order in which they need each other. This is the only place
+ * where gateway and engine meet.
+ *
+ * @throws OperationalError
+ */
+export async function run(config: Config, roles: readonly Role[], line: Line): Promise<Running> {
+  const closing: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const one of closing.splice(0).toReversed()) {
+      await one().catch((error: unknown) =>
+        line("warn", "while stopping", { why: messageOf(error) }),
+      );
+    }
+  };
+  try {
+    const installation = await openInstallation(config, line);
+    closing.push(() => installation.close());
+    await publishFlows(config, installation, line, closing);
+    const running: Roles = {};
+    const directory = await startDirectory(config, installation, roles, line, closing);
+    if (roles.includes("engine")) running.engine = await startEngine(installation, line, closing);
+    if (roles.includes("dispatcher")) {
+      running.dispatcher = await startDispatcher(installation, directory.gateways, line, closing);
+    }
+    if (roles.includes("gateway")) {
+      running.gateway = await startGateway(config, installation, directory, line, closing);
+    }
+    const http = await startHttp(config, installation, running, line);
+    closing.push(() => http.close());
+    await untilReady(installation, running);
+    const partitions = running.engine?.partitions().length;
+    if (partitions !== undefined) line("info", "partitions claimed", { partitions });
+    line("warn", "no policies yet: every client and every effect is allowed");
+    const mqttPort = running.gateway?.mqttPort;
+    return { installation, roles: running, mqttPort, httpPort: http.port, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+type Closing = (() => Promise<void>)[];
+
+/** How long a start waits for its partitions; it serves all the same when they take longer. */
+const READY_MS_MAX = 15_000;
+const READY_LOOK_MS = 20;
+
+/** Ready means that a publish is answered by a flow, not only that a port is open. */
+async function untilReady(installation: Installation, roles: Roles): Promise<void> {
+  const { clock } = installation;
+  const end = clock.monotonicMs() + READY_MS_MAX;
+  while (!healthOf(installation, roles).ready && clock.monotonicMs() < end) {
+    await sleep(clock, READY_LOOK_MS);
+  }
+}
+
+async function publishFlows(
+  { flows: folder }: Config,
+  { registry, catalogue }: Installation,
+  line: Line,
+  closing: Closing,
+): Promise<void> {
+  if (folder === undefined) return;
+  const flows = new FlowFolder({ folder, registry, catalogue, line });
+  await flows.start();
+  closing.push(() => flows.stop());
+}
+
+/** The gateways there are, and the name of the one in this process. */
+interface Directory {
+  readonly gateways: GatewayDirectory;
+  readonly self: string;
+}
+
+async function startDirectory(
+  { token }: Config,
+  { sessions, clock }: Installation,
+  roles: readonly Role[],
+  line: Line,
+  closing: Closing,
+): Promise<Directory> {
+  const self = gatewayName(clock);
+  const gateways = new GatewayDirectory({
+    sessions,
+    clock,
+    token,
+    ...(roles.includes("gateway") && { self }),
+    onTrouble: (error) => line("warn", "gateways cannot be listed", { why: messageOf(error) }),
+  });
+  await gateways.start();
+  closing.push(async () => gateways.stop());
+  return { gateways, self };
+}
+
+async function startEngine(
+  installation: Installation,
+  line: Line,
+  closing: Closing,
+): Promise<Engine> {
+  const { log, store, clock, catalogue, events, registry } = installation;
+  const engine = new Engine({
+    log,
+    store,
+    clock,
+    catalogue,
+    events,
+    authorize: allowAll,
+    onLine: line,
+    registryRead: () => registry.read(),
+  });
+  await engine.start();
+  closing.push(() => engine.stop());
+  return engine;
+}
+
+async function startDispatcher(
+  { log, store, clock, events }: Installation,
+  gateways: GatewayDirectory,
+  line: Line,
+  closing: Closing,
+): Promise<Dispatcher> {
+  const dispatcher = new Dispatcher({ log, store, clock, events, gateways, onLine: line });
+  await dispatcher.start();
+  closing.push(() => dispatcher.stop());
+  return dispatcher;
+}
+
+async function startGateway(
+  config: Config,
+  { log, sessions, catalogue, events, clock }: Installation,
+  { gateways: directory, self }: Directory,
+  line: Line,
+  closing: Closing,
+): Promise<Gateway> {
+  const { host, mqttPort, peerUrl, token, keepUnmatched } = config;
+  const peerPort = peerUrl === undefined ? 0 : Number(new URL(peerUrl).port);
+  const gateway = await Gateway.start({
+    log,
+    sessions,
+    catalogue,
+    events,
+    directory,
+    clock,
+    settings: {
+      name: self,
+      host,
+      mqttPort,
+      peer: { host, port: peerPort },
+      peerUrl,
+      token,
+      keepUnmatched,
+    },
+    onLine: line,
+  });
+  closing.push(() => gateway.stop(DRAIN_MS));
+  return gateway;
+}
+
+/** Gateways serve the API; other roles serve health alone. */
+function startHttp(
+  { host, httpPort: port, token }: Config,
+  installation: Installation,
+  roles: Roles,
+  line: Line,
+): Promise<{ readonly port: number; close(): Promise<void> }> {
+  if (roles.gateway === undefined) {
+    return startHealthServer({ host, port }, () => healthOf(installation, roles));
+  }
+  return startApi({
+    host,
+    port,
+    token,
+    operations: operationsOf(installation, roles),
+    onFault: (path, why) => line("error", "a request failed", { path, why }),
+  });
+}

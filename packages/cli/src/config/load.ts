@@ -1,0 +1,196 @@
+import { existsSync, readFileSync } from "node:fs";
+import { messageOf, OperationalError } from "@millrace/shared/errors/operational";
+import { nearest } from "@millrace/shared/flow/fault";
+import { parse } from "yaml";
+import { type Config, DEFAULT_FOLDER, type SettingName, settings } from "./settings.ts";
+
+/** What a value was read from, weakest first. */
+type Source = "default" | "millrace.yaml" | "environment" | "flag";
+interface Given {
+  readonly value: unknown;
+  readonly source: Source;
+  /** The name by which it was given. */
+  readonly name: string;
+}
+
+export interface ConfigInput {
+  readonly flags: Readonly<Partial<Record<SettingName, unknown>>>;
+  readonly env: NodeJS.ProcessEnv;
+  /** Path of `millrace.yaml`; one that is not there is no fault. */
+  readonly file: string;
+}
+
+/**
+ * Flags over environment over `millrace.yaml` over defaults.
+ *
+ * @throws OperationalError CONFIG-001 for a name that is not known, CONFIG-002 for a value that cannot
+ * be, CONFIG-003 for listening beyond loopback without a token
+ */
+export function loadConfig(input: ConfigInput): Config {
+  const given = new Map<SettingName, Given>([
+    ...fromFile(input.file),
+    ...fromEnvironment(input.env),
+    ...fromFlags(input.flags),
+  ]);
+  const value = <T>(name: SettingName): T | undefined =>
+    check(name, given.get(name)) as T | undefined;
+  const logUrl = value<string>("logUrl") ?? DEFAULT_FOLDER;
+  const config: Config = {
+    logUrl,
+    stateUrl: value<string>("stateUrl") ?? stateBeside(logUrl),
+    flows: value<string>("flows"),
+    host: value<string>("host") ?? "127.0.0.1",
+    mqttPort: value<number>("mqttPort") ?? 1883,
+    httpPort: value<number>("httpPort") ?? 8080,
+    peerUrl: value<string>("peerUrl"),
+    topicPrefix: value<string>("topicPrefix") ?? "millrace.",
+    partitions: value<number>("partitions"),
+    allow: new Set(value<string[]>("allow") ?? []),
+    token: value<string>("token"),
+    keepUnmatched: value<boolean>("keepUnmatched") ?? true,
+    logLevel: value<Config["logLevel"]>("logLevel") ?? "info",
+    sources: sourcesOf(given),
+  };
+  refuseMixed(config);
+  refuseOpenHost(config);
+  return Object.freeze(config);
+}
+
+const names = Object.keys(settings) as SettingName[];
+
+function fromFile(path: string): Map<SettingName, Given> {
+  if (!existsSync(path)) return new Map();
+  const found = new Map<SettingName, Given>();
+  for (const [name, value] of Object.entries(readYaml(path))) {
+    if (!names.includes(name as SettingName)) throw unknown(name, path, names);
+    found.set(name as SettingName, { value, source: "millrace.yaml", name });
+  }
+  return found;
+}
+
+function readYaml(path: string): Record<string, unknown> {
+  let content: unknown;
+  try {
+    content = parse(readFileSync(path, "utf8")) ?? {};
+  } catch (error) {
+    throw wrong(path, path, messageOf(error).split("\n")[0] ?? "", "YAML that can be read");
+  }
+  if (typeof content !== "object" || Array.isArray(content)) {
+    throw wrong(path, path, JSON.stringify(content), "settings, one a line");
+  }
+  return content as Record<string, unknown>;
+}
+
+/** Names of the client and of the tests, which are no settings of a server. */
+const others = new Set(["MILLRACE_URL"]);
+
+function fromEnvironment(env: NodeJS.ProcessEnv): Map<SettingName, Given> {
+  const found = new Map<SettingName, Given>();
+  const byEnv = new Map(names.map((name) => [settings[name].env as string, name]));
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith("MILLRACE_") || value === undefined || value === "") continue;
+    if (isInjected(name, value) || others.has(name) || name.startsWith("MILLRACE_TEST_")) continue;
+    const setting = byEnv.get(name);
+    if (setting === undefined) throw unknown(name, "the environment", [...byEnv.keys()]);
+    found.set(setting, { value, source: "environment", name });
+  }
+  return found;
+}
+
+/** Kubernetes puts these into every pod beside a service whose name begins with millrace. */
+function isInjected(name: string, value: string): boolean {
+  return (
+    /_SERVICE_(HOST|PORT)(_[A-Z0-9_]+)?$/.test(name) ||
+    /_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name) ||
+    (name.endsWith("_PORT") && /^(tcp|udp|sctp):\/\//.test(value))
+  );
+}
+
+function fromFlags(flags: ConfigInput["flags"]): Map<SettingName, Given> {
+  const found = new Map<SettingName, Given>();
+  for (const name of names) {
+    const value = flags[name];
+    const flag = settings[name].flag.split(" ")[0] ?? name;
+    if (value !== undefined) found.set(name, { value, source: "flag", name: flag });
+  }
+  return found;
+}
+
+function check(setting: SettingName, given: Given | undefined): unknown {
+  if (given === undefined) return undefined;
+  const { schema, wanted } = settings[setting];
+  const parsed = schema.safeParse(given.value);
+  if (parsed.success) return parsed.data;
+  const secret = "secret" in settings[setting];
+  const shown = secret ? hidden(String(given.value)) : String(given.value);
+  throw wrong(given.name, given.source, shown, wanted);
+}
+
+/** A secret value as it may be shown: addresses without their password, tokens not at all. */
+function hidden(value: string): string {
+  return value.includes("://") ? value.replace(/\/\/[^@/]*@/, "//…@") : "…";
+}
+
+function stateBeside(logUrl: string): string {
+  if (logUrl.startsWith("file:")) return logUrl;
+  throw wrong(
+    "MILLRACE_STATE_URL",
+    "nowhere",
+    "nothing",
+    "redis://host:port: with a log on Kafka, state is shared by all processes",
+  );
+}
+
+/** A folder belongs to one process: state in one cannot be shared by those that share a Kafka. */
+function refuseMixed({ logUrl, stateUrl }: Config): void {
+  if (!stateUrl.startsWith("file:") || stateUrl === logUrl) return;
+  const wanted = logUrl.startsWith("file:")
+    ? "the folder of the log, or a Redis"
+    : "a Redis: with a log on Kafka, state is shared by all processes";
+  throw wrong("MILLRACE_STATE_URL", "the settings", stateUrl, wanted);
+}
+
+function refuseOpenHost({ host, token }: Config): void {
+  if (token !== undefined || isLoopback(host)) return;
+  throw new OperationalError(
+    "CONFIG-003",
+    { host },
+    `listening on ${host} would let everybody in; set MILLRACE_TOKEN, or listen on 127.0.0.1`,
+  );
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d+){3}$/.test(host);
+}
+
+function sourcesOf(given: ReadonlyMap<SettingName, Given>): Record<SettingName, string> {
+  const entries = names.map((name) => [name, given.get(name)?.source ?? "default"] as const);
+  return Object.fromEntries(entries) as Record<SettingName, string>;
+}
+
+function unknown(
+  name: string,
+  from: string,
+  known: readonly string[],
+): OperationalError<"CONFIG-001"> {
+  const near = nearest(name, known);
+  const hint = near === undefined ? `known are ${known.join(", ")}` : `did you mean ${near}?`;
+  return new OperationalError(
+    "CONFIG-001",
+    { name, from, ...(near !== undefined && { nearest: near }) },
+    `${name} in ${from} is no setting of Millrace; ${hint}`,
+  );
+}
+
+function wrong(
+  name: string,
+  from: string,
+  value: string,
+  wanted: string,
+): OperationalError<"CONFIG-002"> {
+  return new OperationalError(
+    "CONFIG-002",
+    { name, from, value, wanted },
+    `${name} from ${from} is ${value}; it must be ${wanted}`,
+  );
+}

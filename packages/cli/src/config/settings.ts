@@ -1,0 +1,145 @@
+import * as z from "zod";
+
+/**
+ * Every setting of every role, once: its name in `millrace.yaml`, its environment variable, its flag,
+ * what it may be, and why it has the default that it has.
+ */
+const port = z.coerce.number().int().min(0).max(65_535);
+const list = z.string().transform((text) =>
+  text
+    .split(",")
+    .map((one) => one.trim())
+    .filter((one) => one !== ""),
+);
+
+/** Risks that an operator can accept with MILLRACE_ALLOW. */
+const risks = ["single-broker", "unclean-election", "topic-settings", "evicting-redis"] as const;
+
+interface SettingDefinition {
+  readonly env: string;
+  readonly flag: string;
+  readonly schema: z.ZodType;
+  readonly wanted: string;
+  readonly description: string;
+  readonly secret?: true;
+}
+
+export const settings = {
+  logUrl: {
+    env: "MILLRACE_LOG_URL",
+    flag: "--log-url <url>",
+    schema: z.string().regex(/^(kafkas?:\/\/.+|file:.+)$/),
+    wanted: "kafka://host:port,…, kafkas://user:password@host:port or file:DIR",
+    description: "where the log is kept (default: file:.millrace)",
+    secret: true,
+  },
+  stateUrl: {
+    env: "MILLRACE_STATE_URL",
+    flag: "--state-url <url>",
+    schema: z.string().regex(/^(rediss?(\+cluster)?:\/\/.+|file:.+)$/),
+    wanted: "redis://host:port, redis+cluster://host:port,… or file:DIR",
+    description: "where state is kept (default: the folder of the log)",
+    secret: true,
+  },
+  flows: {
+    env: "MILLRACE_FLOWS",
+    flag: "--flows <dir>",
+    schema: z.string().min(1),
+    wanted: "a folder",
+    description: "folder of flow files, watched for changes",
+  },
+  host: {
+    env: "MILLRACE_HOST",
+    flag: "--host <address>",
+    schema: z.string().min(1),
+    wanted: "an address",
+    description: "address to listen on (default: 127.0.0.1)",
+  },
+  mqttPort: {
+    env: "MILLRACE_MQTT_PORT",
+    flag: "--mqtt-port <port>",
+    schema: port,
+    wanted: "a port, 0 for any free one",
+    description: "port for MQTT (default: 1883; 0: any free one)",
+  },
+  httpPort: {
+    env: "MILLRACE_HTTP_PORT",
+    flag: "--http-port <port>",
+    schema: port,
+    wanted: "a port, 0 for any free one",
+    description: "port for the HTTP API, or health (default: 8080; 0: any free one)",
+  },
+  peerUrl: {
+    env: "MILLRACE_PEER_URL",
+    flag: "--peer-url <url>",
+    schema: z.string().regex(/^ws:\/\/[^/]+:\d+$/),
+    wanted: "ws://host:port",
+    description: "where other processes reach this gateway (default: any free port of the host)",
+  },
+  topicPrefix: {
+    env: "MILLRACE_TOPIC_PREFIX",
+    flag: "--topic-prefix <prefix>",
+    schema: z.string().regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}\.$/),
+    wanted: "letters, digits, . _ - with a dot at the end",
+    description: "before the names of topics and keys (default: millrace.)",
+  },
+  partitions: {
+    env: "MILLRACE_PARTITIONS",
+    flag: "--partitions <count>",
+    schema: z.coerce.number().int().min(1).max(4_096),
+    wanted: "a number from 1 to 4096",
+    description: "partitions of a new log, for ever (default: 64 on Kafka, 8 embedded)",
+  },
+  allow: {
+    env: "MILLRACE_ALLOW",
+    flag: "--allow <risks>",
+    schema: z.union([list, z.array(z.string())]).pipe(z.array(z.enum(risks))),
+    wanted: `any of ${risks.join(", ")}`,
+    description: "risks that are accepted, with commas",
+  },
+  token: {
+    env: "MILLRACE_TOKEN",
+    flag: "--token <token>",
+    schema: z.string().min(8),
+    wanted: "at least 8 characters",
+    description: "what clients and programs must give; needed beyond loopback",
+    secret: true,
+  },
+  keepUnmatched: {
+    env: "MILLRACE_KEEP_UNMATCHED",
+    flag: "--keep-unmatched <true|false>",
+    schema: z.union([z.boolean(), z.stringbool()]),
+    wanted: "true or false",
+    description: "whether publishes that no flow listens to are kept (default: true)",
+  },
+  logLevel: {
+    env: "MILLRACE_LOG_LEVEL",
+    flag: "--log-level <level>",
+    schema: z.enum(["debug", "info", "warn", "error", "silent"]),
+    wanted: "debug, info, warn, error or silent",
+    description: "what is logged (default: info)",
+  },
+} as const satisfies Record<string, SettingDefinition>;
+
+export type SettingName = keyof typeof settings;
+
+/** The settings as a process uses them: frozen, every default filled in. */
+export interface Config {
+  readonly logUrl: string;
+  readonly stateUrl: string;
+  readonly flows: string | undefined;
+  readonly host: string;
+  readonly mqttPort: number;
+  readonly httpPort: number;
+  readonly peerUrl: string | undefined;
+  readonly topicPrefix: string;
+  readonly partitions: number | undefined;
+  readonly allow: ReadonlySet<string>;
+  readonly token: string | undefined;
+  readonly keepUnmatched: boolean;
+  readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
+  /** Where each value came from. */
+  readonly sources: Readonly<Record<SettingName, string>>;
+}
+
+export const DEFAULT_FOLDER = "file:.millrace";

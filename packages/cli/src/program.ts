@@ -1,0 +1,55 @@
+import { isOperational } from "@millrace/shared/errors/operational";
+import { Command, CommanderError } from "commander";
+import { CommandFailed, exitCodes } from "./client/client.ts";
+import { fleetCommand } from "./commands/fleet.ts";
+import { flowCommand } from "./commands/flow.ts";
+import { instanceCommand } from "./commands/instance.ts";
+import { rejectedCommand } from "./commands/rejected.ts";
+import { serveCommands } from "./commands/serve.ts";
+
+function createProgram(): Command {
+  const program = new Command("millrace")
+    .description("Durable, per-device state machines on MQTT events")
+    .version("0.1.0")
+    .showHelpAfterError("(millrace --help shows how)");
+  for (const command of serveCommands()) program.addCommand(command);
+  program.addCommand(flowCommand());
+  program.addCommand(instanceCommand());
+  program.addCommand(rejectedCommand());
+  program.addCommand(fleetCommand());
+  program.addHelpText(
+    "after",
+    "\nCommands that ask a server find it by MILLRACE_URL (http://127.0.0.1:8080) and MILLRACE_TOKEN.\nExit codes: 0 ok, 1 failed, 2 usage, 3 unreachable.",
+  );
+  exitByOurselves(program);
+  return program;
+}
+
+/** Usage errors end with 2, as documented; commander would end with 1. */
+function exitByOurselves(command: Command): void {
+  command.exitOverride();
+  for (const inner of command.commands) exitByOurselves(inner);
+}
+
+/** Runs one command line. @returns the exit code */
+export async function runCommandLine(args: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync([...args], { from: "user" });
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage;
+    if (error instanceof CommandFailed) return told(error.message, error.exitCode);
+    if (isOperational(error)) return told(error.message, exitOf(error.code));
+    throw error;
+  }
+}
+
+function told(message: string, code: number): number {
+  process.stderr.write(`millrace: ${message}\n`);
+  return code;
+}
+
+function exitOf(code: string): number {
+  if (code.startsWith("CONFIG-")) return exitCodes.usage;
+  return code === "LOG-001" || code === "STATE-003" ? exitCodes.unreachable : exitCodes.failed;
+}

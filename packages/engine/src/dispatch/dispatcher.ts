@@ -1,0 +1,253 @@
+import type { CommandEffect } from "@millrace/shared/contract/effect";
+import { type Bookmark, startBookmark } from "@millrace/shared/contract/reader";
+import { outstanding } from "@millrace/shared/core/outstanding";
+import { messageOf } from "@millrace/shared/errors/operational";
+import type { EventsWriter } from "@millrace/shared/log/events-writer";
+import type { Gateways } from "@millrace/shared/peer/gateways";
+import { type Clock, sleep } from "@millrace/shared/ports/clock";
+import type { EventLog, LogRecord, Subscription } from "@millrace/shared/ports/event-log";
+import type { StateStore } from "@millrace/shared/ports/state-store";
+import type { LogLine } from "../runtime/engine.ts";
+import { Commands } from "./commands.ts";
+import {
+  type DispatchCounters,
+  type DispatchOptions,
+  defaultDispatchOptions,
+  dispatchCounters,
+} from "./options.ts";
+import { PartitionDispatch } from "./partition-dispatch.ts";
+import { Results } from "./results.ts";
+
+/** The group that shares the partitions of `journal` among dispatchers; on Kafka, `millrace-dispatch`. */
+const DISPATCH_GROUP = "dispatch";
+
+/** What the parts of a dispatcher share. */
+export interface DispatchHost {
+  readonly log: EventLog;
+  readonly events: EventsWriter;
+  readonly commands: Commands;
+  readonly results: Results;
+  readonly options: DispatchOptions;
+  readonly counters: DispatchCounters;
+  readonly onLine: LogLine;
+  subscription(): Subscription;
+}
+
+export interface DispatcherParts {
+  readonly log: EventLog;
+  readonly store: StateStore;
+  readonly clock: Clock;
+  readonly events: EventsWriter;
+  readonly gateways: Gateways;
+  readonly options?: Partial<DispatchOptions>;
+  readonly onLine: LogLine;
+}
+
+/** Executes effects: whatever stands in the journal and counts, at least once. */
+export class Dispatcher {
+  readonly counters = dispatchCounters();
+  readonly #parts: DispatcherParts;
+  readonly #options: DispatchOptions;
+  readonly #host: DispatchHost;
+  readonly #commands: Commands;
+  readonly #partitions = new Map<number, PartitionDispatch>();
+  readonly #written = new Map<number, number>();
+  /** What the group says is ours, whether it is open yet or not. */
+  readonly #assigned = new Set<number>();
+  #subscription: Subscription | undefined;
+  #cancelTick: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts;
+    this.#options = { ...defaultDispatchOptions, ...parts.options };
+    const { log, clock, events, gateways, onLine } = parts;
+    const { counters } = this;
+    const options = this.#options;
+    const results = new Results(events, log.partitions);
+    this.#commands = new Commands({ gateways, results, clock, options, counters });
+    this.#host = {
+      log,
+      events,
+      commands: this.#commands,
+      results,
+      options,
+      counters,
+      onLine,
+      subscription: () => {
+        if (this.#subscription === undefined) throw new Error("the dispatcher is not started");
+        return this.#subscription;
+      },
+    };
+  }
+
+  get underWay(): number {
+    return this.#commands.underWay;
+  }
+
+  async start(): Promise<void> {
+    const pending: (() => void)[] = [];
+    const whenStarted = (call: () => void): void => {
+      if (this.#subscription === undefined) pending.push(call);
+      else call();
+    };
+    this.#subscription = await this.#parts.log.subscribe("journal", DISPATCH_GROUP, {
+      assigned: (partitions) =>
+        whenStarted(() => {
+          for (const partition of partitions) {
+            this.#assigned.add(partition);
+            void this.#take(partition);
+          }
+        }),
+      revoked: (partitions) =>
+        whenStarted(() => {
+          for (const partition of partitions) this.#giveUp(partition);
+        }),
+      records: (partition, records) => this.#arrived(partition, records),
+      failed: (error) => this.#line("error", "subscription failed", error),
+    });
+    for (const call of pending) call();
+    this.#tick();
+  }
+
+  async #take(partition: number): Promise<void> {
+    const { clock } = this.#parts;
+    const dispatch = await this.#open(partition);
+    if (dispatch === undefined) return;
+    for (;;) {
+      try {
+        return await this.#resumeParked(partition, dispatch);
+      } catch (error) {
+        if (this.#partitions.get(partition) !== dispatch) return;
+        this.#line("warn", "parked effects not yet taken over", error, { partition });
+        await sleep(clock, this.#options.retryMs);
+      }
+    }
+  }
+
+  async #open(partition: number): Promise<PartitionDispatch | undefined> {
+    const subscription = this.#host.subscription();
+    for (;;) {
+      try {
+        const from = bookmarkOf(await subscription.bookmarked(partition));
+        if (this.#stopped || !this.#assigned.has(partition)) return undefined;
+        const dispatch = new PartitionDispatch(partition, from, this.#host);
+        this.#partitions.set(partition, dispatch);
+        this.#written.set(partition, from.offset);
+        subscription.resume(partition);
+        subscription.seek(partition, from.offset);
+        return dispatch;
+      } catch (error) {
+        if (this.#stopped || !this.#assigned.has(partition)) return undefined;
+        this.#line("warn", "bookmark not read", error, { partition });
+        await sleep(this.#parts.clock, this.#options.bookmarkMs);
+      }
+    }
+  }
+
+  /** What an earlier dispatcher had put aside is in the store, once that has reached the bookmark. */
+  async #resumeParked(partition: number, dispatch: PartitionDispatch): Promise<void> {
+    const { store, clock } = this.#parts;
+    const from = dispatch.bookmark.offset;
+    for (;;) {
+      const position = await store.position(partition);
+      if (this.#partitions.get(partition) !== dispatch) return;
+      if ((position?.journal.offset ?? 0) >= from) break;
+      await sleep(clock, this.#options.bookmarkMs);
+    }
+    const instances = await store.parked(partition);
+    if (this.#partitions.get(partition) !== dispatch) return;
+    for (const instance of instances) {
+      const to = { ns: instance.ns, flow: instance.flow, key: instance.key };
+      for (const { id, owed } of outstanding(instance)) {
+        if (owed.parked === undefined || owed.kind !== "command") continue;
+        this.#commands.resume(id, to, owed.parked as unknown as CommandEffect, partition);
+      }
+    }
+  }
+
+  #arrived(partition: number, records: readonly LogRecord[]): void {
+    const dispatch = this.#partitions.get(partition);
+    if (dispatch === undefined) return;
+    try {
+      dispatch.take(records);
+    } catch (error) {
+      this.#line("error", "partition is not dispatched any more", error, { partition });
+      this.#forget(partition);
+    }
+  }
+
+  #giveUp(partition: number): void {
+    this.#assigned.delete(partition);
+    const dispatch = this.#partitions.get(partition);
+    if (dispatch !== undefined) void this.#writeBookmark(partition, dispatch);
+    this.#forget(partition);
+  }
+
+  #forget(partition: number): void {
+    this.#partitions.delete(partition);
+    this.#commands.forget(partition);
+  }
+
+  // ---- bookmarks
+
+  #tick(): void {
+    this.#cancelTick = this.#parts.clock.after(this.#options.bookmarkMs, () => {
+      for (const [partition, dispatch] of this.#partitions) {
+        dispatch.relieve();
+        void this.#writeBookmark(partition, dispatch);
+      }
+      if (!this.#stopped) this.#tick();
+    });
+  }
+
+  async #writeBookmark(partition: number, dispatch: PartitionDispatch): Promise<void> {
+    const { offset, epoch, n } = dispatch.bookmark;
+    if (this.#written.get(partition) === offset) return;
+    this.#written.set(partition, offset);
+    try {
+      await this.#host.subscription().bookmark(partition, offset, `${epoch}/${n}`);
+    } catch (error) {
+      this.#written.delete(partition); // the next tick tries again
+      this.#line("debug", "bookmark not written", error, { partition });
+    }
+  }
+
+  /** Partitions held, each with how far it is done; for health and look-ups. */
+  partitions(): readonly { partition: number; offset: number }[] {
+    return Array.from(this.#partitions, ([partition, dispatch]) => ({
+      partition,
+      offset: dispatch.bookmark.offset,
+    })).sort((a, b) => a.partition - b.partition);
+  }
+
+  /** Ends at once, as a process that is killed does. */
+  kill(): void {
+    this.#stopped = true;
+    this.#cancelTick?.();
+    this.#commands.stop();
+    this.#partitions.clear();
+  }
+
+  /** Writes the bookmarks down and leaves the group. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelTick?.();
+    const all = [...this.#partitions];
+    await Promise.all(all.map(([partition, dispatch]) => this.#writeBookmark(partition, dispatch)));
+    this.#commands.stop();
+    this.#partitions.clear();
+    await this.#subscription?.close();
+  }
+
+  #line(level: "debug" | "warn" | "error", message: string, error: unknown, facts = {}): void {
+    this.#parts.onLine(level, message, { ...facts, why: messageOf(error) });
+  }
+}
+
+function bookmarkOf(stored: { offset: number; note: string } | undefined): Bookmark {
+  if (stored === undefined) return startBookmark;
+  const [epoch, n] = stored.note.split("/").map(Number);
+  if (!Number.isSafeInteger(epoch) || !Number.isSafeInteger(n)) return startBookmark;
+  return { offset: stored.offset, epoch: epoch as number, n: n as number };
+}

@@ -1,0 +1,47 @@
+export interface DispatchOptions {
+  /** An effect that takes longer is put aside, so that the bookmark can move on. */
+  readonly parkMs: number;
+  /** Pause before a command that nobody took is offered again, besides when somebody subscribes. */
+  readonly retryMs: number;
+  /** How often the bookmark is written down. */
+  readonly bookmarkMs: number;
+  /** Effects under way, beyond which a partition is paused. */
+  readonly underWayMax: number;
+}
+
+export const defaultDispatchOptions: DispatchOptions = {
+  parkMs: 1_000,
+  retryMs: 5_000,
+  bookmarkMs: 1_000,
+  underWayMax: 10_000,
+};
+
+/** What a dispatcher has done since it started. */
+export interface DispatchCounters {
+  records: number;
+  void: number;
+  delivered: number;
+  refused: number;
+  superseded: number;
+  parked: number;
+  /** Commands that nobody waited for any more: expired, or too late. */
+  dropped: number;
+  sent: number;
+  published: number;
+  calls: number;
+}
+
+export function dispatchCounters(): DispatchCounters {
+  return {
+    records: 0,
+    void: 0,
+    delivered: 0,
+    refused: 0,
+    superseded: 0,
+    parked: 0,
+    dropped: 0,
+    sent: 0,
+    published: 0,
+    calls: 0,
+  };
+}

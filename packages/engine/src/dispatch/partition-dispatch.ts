@@ -1,0 +1,203 @@
+import type { Effect, PublishEffect, SendEffect } from "@millrace/shared/contract/effect";
+import { sendStamp, type Signal } from "@millrace/shared/contract/event-record";
+import {
+  type JournalHeader,
+  parseJournalHeader,
+  type Step,
+} from "@millrace/shared/contract/journal-record";
+import { type EffectId, effectId, instanceId, logKey } from "@millrace/shared/contract/names";
+import { partitionOf } from "@millrace/shared/contract/partition";
+import { type Bookmark, JournalReader } from "@millrace/shared/contract/reader";
+import { OperationalError } from "@millrace/shared/errors/operational";
+import type { LogRecord } from "@millrace/shared/ports/event-log";
+import type { DispatchHost } from "./dispatcher.ts";
+import { Progress, type Ticket } from "./progress.ts";
+
+/**
+ * Executes the effects of one journal partition, in the order of the journal.
+ *
+ * It keeps the reader's rule: an effect of a void record is never executed. `send`s are written in
+ * order and never put aside, for their stamps rise (one that came later with a lower stamp would be
+ * dropped as a repeat).
+ */
+export class PartitionDispatch {
+  readonly #partition: number;
+  readonly #host: DispatchHost;
+  readonly #reader: JournalReader;
+  readonly #progress: Progress;
+  #paused = false;
+
+  constructor(partition: number, from: Bookmark, host: DispatchHost) {
+    this.#partition = partition;
+    this.#host = host;
+    this.#reader = new JournalReader(from);
+    this.#progress = new Progress(from);
+  }
+
+  get bookmark(): Bookmark {
+    return this.#progress.bookmark;
+  }
+
+  /** @throws OperationalError LOG-005 when the log has lost records */
+  take(records: readonly LogRecord[]): void {
+    for (const record of records) this.#takeOne(record);
+    this.#holdBack();
+  }
+
+  #takeOne(record: LogRecord): void {
+    const { counters } = this.#host;
+    const before = this.#reader.bookmark;
+    const header = parseJournalHeader(record.header);
+    const reading = this.#reader.read(record.offset, header);
+    counters.records += 1;
+    if (reading === "gap") {
+      const facts = { topic: "journal", partition: this.#partition, offset: record.offset };
+      throw new OperationalError(
+        "LOG-005",
+        facts,
+        `journal/${this.#partition}: records are missing before ${record.offset}`,
+      );
+    }
+    if (reading === "counts" && header !== undefined) this.#execute(header, record, before);
+    else if (reading === "void") counters.void += 1;
+    this.#progress.read(this.#reader.bookmark);
+  }
+
+  #execute(header: JournalHeader, record: LogRecord, before: Bookmark): void {
+    if (header.kind !== "step") return;
+    const watched = record.key !== null && this.#host.commands.watches(record.key);
+    if (header.fx === undefined && !watched) return;
+    const step = JSON.parse(record.value?.toString("utf8") ?? "null") as Step;
+    if (header.fx !== undefined) {
+      const ticket = this.#progress.open(before);
+      ticket.add(); // held until all of the step's effects are under way
+      for (const effect of step.effects) {
+        if (effect.verdict.allow) this.#begin(effect, step, record.offset, ticket, header.trace);
+      }
+      ticket.done();
+    }
+    if (watched) {
+      const parked = step.cause.type === "parked" ? step.cause.effect : undefined;
+      this.#host.commands.recordRead(step.instance, record.offset, parked);
+    }
+  }
+
+  #begin(
+    effect: Effect,
+    step: Step,
+    offset: number,
+    ticket: Ticket,
+    trace: string | undefined,
+  ): void {
+    const { instance } = step;
+    const { ns, flow, key } = instance;
+    const to = { ns, flow, key };
+    const id = effectId(to, instance.generation, instance.seq, effect.index);
+    switch (effect.kind) {
+      case "command": {
+        const of = { id, to, partition: this.#partition, offset, trace };
+        this.#host.commands.begin(of, effect, ticket, step.at);
+        break;
+      }
+      case "send":
+        this.#under(ticket, this.#send(effect, id, ns, offset, trace));
+        break;
+      case "publish":
+        this.#under(ticket, this.#publish(effect, id, step, trace));
+        break;
+      case "call":
+        this.#under(ticket, this.#refuseCall(id, to, trace));
+        break;
+      case "log":
+        break;
+    }
+  }
+
+  #under(ticket: Ticket, work: Promise<unknown>): void {
+    ticket.add();
+    work.then(
+      () => ticket.done(),
+      (error: unknown) => {
+        this.#host.onLine("error", "effect failed", { error: String(error) });
+        ticket.done();
+      },
+    );
+  }
+
+  /** In the journal's order: the writer keeps the order in which it is handed records. */
+  async #send(
+    effect: SendEffect,
+    id: EffectId,
+    ns: string,
+    offset: number,
+    trace: string | undefined,
+  ): Promise<void> {
+    const { flow, key, type, payload, index } = effect;
+    const header: Signal = {
+      v: 1,
+      kind: "signal",
+      ns,
+      flow,
+      key,
+      type,
+      id,
+      effect: id,
+      w: `journal/${this.#partition}`,
+      n: sendStamp(offset, index),
+      ...(trace !== undefined && { trace }),
+    };
+    const of = logKey(ns, key);
+    await this.#host.events.write(partitionOf(of, this.#host.log.partitions), {
+      key: of,
+      header: JSON.stringify(header),
+      value: JSON.stringify(payload),
+    });
+    this.#host.counters.sent += 1;
+  }
+
+  async #publish(
+    effect: PublishEffect,
+    id: EffectId,
+    step: Step,
+    trace: string | undefined,
+  ): Promise<void> {
+    await this.#host.log.publish({
+      topic: effect.topic,
+      key: effect.key,
+      headers: {
+        ce_specversion: "1.0",
+        ce_id: id,
+        ce_source: `millrace://${instanceId(step.instance)}`,
+        ce_type: effect.type,
+        ce_time: new Date(step.at).toISOString(),
+        "content-type": "application/json",
+        ...(trace !== undefined && { ce_traceparent: trace }),
+      },
+      value: JSON.stringify(effect.payload),
+    });
+    this.#host.counters.published += 1;
+  }
+
+  async #refuseCall(
+    id: EffectId,
+    to: { ns: string; flow: string; key: string },
+    trace: string | undefined,
+  ): Promise<void> {
+    const error = { code: "not-supported", message: "this version does not make HTTP calls yet" };
+    await this.#host.results.settle(to, id, "error", { error }, trace);
+    this.#host.counters.calls += 1;
+  }
+
+  #holdBack(): void {
+    const over = this.#progress.underWay > this.#host.options.underWayMax;
+    if (over === this.#paused) return;
+    this.#paused = over;
+    if (over) this.#host.subscription().pause(this.#partition);
+    else this.#host.subscription().resume(this.#partition);
+  }
+
+  /** Looks whether a partition that was paused can go on. */
+  relieve(): void {
+    this.#holdBack();
+  }
+}

@@ -1,0 +1,163 @@
+import { parseJournalHeader, type Step } from "@millrace/shared/contract/journal-record";
+import { type InstanceRef, instanceId, logKey } from "@millrace/shared/contract/names";
+import { partitionOf } from "@millrace/shared/contract/partition";
+import { JournalReader } from "@millrace/shared/contract/reader";
+import type { Clock } from "@millrace/shared/ports/clock";
+import type { EventLog, LogRecord } from "@millrace/shared/ports/event-log";
+import type { StateStore } from "@millrace/shared/ports/state-store";
+
+/** A step as it stands in the journal. */
+export interface RecordedStep {
+  readonly offset: number;
+  readonly step: Step;
+  readonly trace: string | undefined;
+}
+
+export interface RecordedPage {
+  /** Newest first. */
+  readonly steps: readonly RecordedStep[];
+  /** The seq to go on before, where there is more, or the search took too long. */
+  readonly next: number | undefined;
+}
+
+/** Records nearer than this are read in one go: to seek costs about as much as to read a thousand. */
+const GAP_RECORDS_MAX = 1_000;
+const CHUNK_RECORDS = 5_000;
+const SEARCH_MS_MAX = 3_000;
+
+/**
+ * The steps of an instance, from the journal. The last 64 are found by the offsets that the store
+ * keeps; older ones by going through the journal backwards, for as long as is reasonable.
+ */
+export class History {
+  readonly #log: EventLog;
+  readonly #store: StateStore;
+  readonly #clock: Clock;
+
+  constructor(parts: { log: EventLog; store: StateStore; clock: Clock }) {
+    this.#log = parts.log;
+    this.#store = parts.store;
+    this.#clock = parts.clock;
+  }
+
+  async page(
+    ref: InstanceRef,
+    { beforeSeq, limit }: { readonly beforeSeq?: number; readonly limit: number },
+  ): Promise<RecordedPage> {
+    const partition = partitionOf(logKey(ref.ns, ref.key), this.#log.partitions);
+    const id = instanceId(ref);
+    const [instance, offsets] = await Promise.all([
+      this.#store.instance(partition, id),
+      this.#store.history(partition, id),
+    ]);
+    if (instance === undefined) return { steps: [], next: undefined };
+    // The newest offset is the instance's last step; each one before it the step before.
+    const known = offsets.map((offset, i) => ({
+      offset,
+      seq: instance.seq - (offsets.length - 1 - i),
+    }));
+    const from = beforeSeq ?? instance.seq + 1;
+    const wanted = known.filter(({ seq }) => seq < from).slice(-limit);
+    const steps = (
+      await this.#readAt(
+        partition,
+        wanted.map(({ offset }) => offset),
+        ref,
+      )
+    ).toReversed();
+    const oldest = known[0];
+    const missing = limit - steps.length;
+    if (missing > 0 && oldest !== undefined && oldest.seq > 1) {
+      const before = Math.min(from, oldest.seq);
+      const older = await this.#searchBack(partition, oldest.offset, ref, before, missing);
+      steps.push(...older);
+    }
+    const last = steps.at(-1)?.step.instance.seq ?? from;
+    return { steps, next: last > 1 ? last : undefined };
+  }
+
+  /** Reads the steps at these offsets, near ones together. */
+  async #readAt(
+    partition: number,
+    offsets: readonly number[],
+    ref: InstanceRef,
+  ): Promise<RecordedStep[]> {
+    const wanted = new Set(offsets);
+    const found: RecordedStep[] = [];
+    for (const [first, last] of runsOf(offsets)) {
+      for await (const batch of this.#log.read("journal", partition, first, last + 1)) {
+        for (const record of batch) {
+          const step = wanted.has(record.offset) ? stepOf(record, ref) : undefined;
+          if (step !== undefined) found.push(step);
+        }
+      }
+    }
+    return found;
+  }
+
+  async #searchBack(
+    partition: number,
+    below: number,
+    ref: InstanceRef,
+    beforeSeq: number,
+    limit: number,
+  ): Promise<RecordedStep[]> {
+    const end = this.#clock.monotonicMs() + SEARCH_MS_MAX;
+    const { start } = await this.#log.bounds("journal", partition);
+    const found: RecordedStep[] = [];
+    let to = below;
+    while (to > start && found.length < limit && this.#clock.monotonicMs() < end) {
+      const from = Math.max(start, to - CHUNK_RECORDS);
+      const chunk: LogRecord[] = [];
+      for await (const batch of this.#log.read("journal", partition, from, to))
+        chunk.push(...batch);
+      const steps = countingRecords(chunk)
+        .flatMap((record) => stepOf(record, ref) ?? [])
+        .filter(({ step }) => step.instance.seq < beforeSeq);
+      found.push(...steps.toReversed());
+      if (found.at(-1)?.step.instance.seq === 1) break;
+      to = from;
+    }
+    return found.slice(0, limit);
+  }
+}
+
+/** Stretches of offsets with no large gap in them. */
+function runsOf(offsets: readonly number[]): [first: number, last: number][] {
+  const runs: [number, number][] = [];
+  for (const offset of offsets) {
+    const run = runs.at(-1);
+    if (run !== undefined && offset - run[1] <= GAP_RECORDS_MAX) run[1] = offset;
+    else runs.push([offset, offset]);
+  }
+  return runs;
+}
+
+function stepOf(record: LogRecord, { ns, flow, key }: InstanceRef): RecordedStep | undefined {
+  if (record.key !== logKey(ns, key)) return undefined;
+  const header = parseJournalHeader(record.header);
+  if (header?.kind !== "step") return undefined;
+  const step = JSON.parse(record.value?.toString("utf8") ?? "null") as Step;
+  if (step.instance.flow !== flow) return undefined;
+  return { offset: record.offset, step, trace: header.trace };
+}
+
+/**
+ * The records that count in a stretch that may begin anywhere.
+ *
+ * Before its first claim, only one epoch can count: the highest that is named there, for a record never
+ * names a claim that does not stand before it.
+ */
+function countingRecords(records: readonly LogRecord[]): LogRecord[] {
+  const headers = records.map(({ header }) => parseJournalHeader(header));
+  const claim = headers.findIndex((header) => header?.kind === "claim");
+  const before = claim < 0 ? headers : headers.slice(0, claim);
+  const epoch = Math.max(-1, ...before.map((header) => header?.e ?? -1));
+  const first = before.find((header) => header?.e === epoch);
+  const reader = new JournalReader({
+    offset: records[0]?.offset ?? 0,
+    epoch,
+    n: (first?.n ?? 1) - 1,
+  });
+  return records.filter((record, i) => reader.read(record.offset, headers[i]) === "counts");
+}

@@ -1,0 +1,125 @@
+import type { Instance } from "@millrace/shared/contract/instance";
+import type { Cause, Rejected } from "@millrace/shared/contract/journal-record";
+import { type InstanceId, logKey } from "@millrace/shared/contract/names";
+import type { Decision } from "@millrace/shared/core/transition";
+import type { Cached } from "./instance-cache.ts";
+import type { JournalEntry } from "./journal-writer.ts";
+
+/** Effects that an executor has to see; lines for operators are written by the engine itself. */
+const executed: ReadonlySet<string> = new Set(["command", "call", "publish", "send"]);
+
+/** What became of an instance in a batch, for the store to catch up with once it is appended. */
+export interface BatchedInstance {
+  readonly id: InstanceId;
+  readonly cached: Cached;
+  instance: Instance;
+  json: string;
+  /** Places in the batch of its steps, oldest first. */
+  steps: number[];
+  begins: boolean;
+  records: number;
+}
+
+/** Records decided in one turn, on their way into one append. */
+export class Batch {
+  readonly entries: JournalEntry[] = [];
+  readonly instances = new Map<InstanceId, BatchedInstance>();
+  readonly rejections: {
+    readonly at: number;
+    readonly rejected: Rejected;
+    readonly json: string;
+  }[] = [];
+  readonly logs: {
+    readonly instance: Instance;
+    readonly level: string;
+    readonly message: string;
+  }[] = [];
+  bytes = 0;
+
+  addStep(
+    id: InstanceId,
+    cached: Cached,
+    { step, json, instanceJson }: Decision & { kind: "step" },
+    trace: string | undefined,
+  ): void {
+    const { instance, effects } = step;
+    const fx: string[] = [];
+    for (const effect of effects) {
+      if (!effect.verdict.allow) continue;
+      if (executed.has(effect.kind)) fx.push(effect.kind);
+      else if (effect.kind === "log") this.logs.push({ instance, ...effect });
+    }
+    const place = this.#add("step", instance, json, trace, fx);
+    this.#touch(id, cached, instance, instanceJson, place, step.from === null);
+  }
+
+  addRejection(
+    id: InstanceId | undefined,
+    cached: Cached | undefined,
+    rejected: Rejected,
+    trace: string | undefined,
+  ): void {
+    const json = JSON.stringify(rejected);
+    const { ns, key } = rejected;
+    const place = this.#add("rejected", key === undefined ? undefined : { ns, key }, json, trace);
+    this.rejections.push({ at: place, rejected, json });
+    if (id === undefined || cached === undefined || rejected.instance === undefined) return;
+    const text = JSON.stringify(rejected.instance);
+    this.#touch(id, cached, rejected.instance, text, undefined, false);
+  }
+
+  addMark(): void {
+    this.#add("mark", undefined, "{}", undefined);
+  }
+
+  #add(
+    kind: JournalEntry["kind"],
+    of: { ns: string; key: string } | undefined,
+    value: string,
+    trace: string | undefined,
+    fx?: readonly string[],
+  ): number {
+    const key = of === undefined ? null : logKey(of.ns, of.key);
+    this.bytes += value.length + 200;
+    return (
+      this.entries.push({
+        kind,
+        key,
+        value,
+        ...(fx !== undefined && fx.length > 0 && { fx }),
+        ...(trace !== undefined && { trace }),
+      }) - 1
+    );
+  }
+
+  #touch(
+    id: InstanceId,
+    cached: Cached,
+    instance: Instance,
+    json: string,
+    step: number | undefined,
+    begins: boolean,
+  ): void {
+    cached.instance = instance;
+    cached.uncommitted += 1;
+    const known = this.instances.get(id);
+    if (known === undefined) {
+      const steps = step === undefined ? [] : [step];
+      this.instances.set(id, { id, cached, instance, json, steps, begins, records: 1 });
+      return;
+    }
+    known.instance = instance;
+    known.json = json;
+    known.records += 1;
+    if (begins) {
+      known.begins = true;
+      known.steps = [];
+    }
+    if (step !== undefined) known.steps.push(step);
+  }
+}
+
+/** The cause of a rejection of a record that could not even be read for an instance. */
+export function causeOfFault(type: string, offset: number): Cause {
+  return { kind: "device", type, offset };
+}

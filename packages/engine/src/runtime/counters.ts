@@ -1,0 +1,46 @@
+import type { Ignored } from "@millrace/shared/core/transition";
+
+/** What an engine has done since it started: plain counts, read by health, metrics and benches. */
+export interface EngineCounters {
+  records: number;
+  /** Records that a writer had written before. */
+  repeats: number;
+  steps: number;
+  rejected: number;
+  timersFired: number;
+  marks: number;
+  appends: number;
+  commits: number;
+  committedInstances: number;
+  loads: number;
+  loadedInstances: number;
+  copies: number;
+  claims: number;
+  /** Tenures that ended because ownership could not be relied on any more. */
+  lost: number;
+  ignored: Partial<Record<Ignored, number>>;
+}
+
+export function engineCounters(): EngineCounters {
+  return {
+    records: 0,
+    repeats: 0,
+    steps: 0,
+    rejected: 0,
+    timersFired: 0,
+    marks: 0,
+    appends: 0,
+    commits: 0,
+    committedInstances: 0,
+    loads: 0,
+    loadedInstances: 0,
+    copies: 0,
+    claims: 0,
+    lost: 0,
+    ignored: {},
+  };
+}
+
+export function countIgnored({ ignored }: EngineCounters, why: Ignored): void {
+  ignored[why] = (ignored[why] ?? 0) + 1;
+}

@@ -1,0 +1,149 @@
+import { bareThing, type World } from "@millrace/shared/core/world";
+import type { Catalogue } from "@millrace/shared/flow/catalogue";
+import type { EventsWriter } from "@millrace/shared/log/events-writer";
+import type { Authorize } from "@millrace/shared/policy/authorize";
+import { type Clock, randomName } from "@millrace/shared/ports/clock";
+import type { EventLog, Subscription } from "@millrace/shared/ports/event-log";
+import type { StateStore } from "@millrace/shared/ports/state-store";
+import { type EngineCounters, engineCounters } from "./counters.ts";
+import { defaultEngineOptions, type EngineOptions } from "./options.ts";
+import { PartitionOwner } from "./partition-owner.ts";
+
+/** The group that shares the partitions of `events` among engines; on Kafka, `millrace-engine`. */
+const ENGINE_GROUP = "engine";
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+export type LogLine = (level: LogLevel, message: string, facts?: object) => void;
+
+/** What the parts of an engine share. */
+export interface EngineHost {
+  /** Names this process in its claims. */
+  readonly worker: string;
+  readonly log: EventLog;
+  readonly store: StateStore;
+  readonly clock: Clock;
+  readonly catalogue: Catalogue;
+  readonly events: EventsWriter;
+  readonly world: World;
+  readonly options: EngineOptions;
+  readonly counters: EngineCounters;
+  subscription(): Subscription;
+  /** Resolves when this process has read all that the registry holds now. */
+  registryRead(): Promise<void>;
+  /** One partition's share of the cache. */
+  cachedInstancesMax(): number;
+  /** A line of a flow's `log` action. */
+  onLog(level: string, message: string, facts: object): void;
+  onEvent: LogLine;
+}
+
+export interface EngineParts {
+  readonly log: EventLog;
+  readonly store: StateStore;
+  readonly clock: Clock;
+  readonly catalogue: Catalogue;
+  readonly events: EventsWriter;
+  readonly authorize: Authorize;
+  readonly options?: Partial<EngineOptions>;
+  readonly onLine: LogLine;
+  registryRead(): Promise<void>;
+}
+
+/** Turns inputs into steps, for the partitions that the group gives this process. */
+export class Engine {
+  readonly counters = engineCounters();
+  readonly #parts: EngineParts;
+  readonly #owners = new Map<number, PartitionOwner>();
+  readonly #host: EngineHost;
+  #subscription: Subscription | undefined;
+  #stopping: Promise<void>[] = [];
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    const { log, store, clock, catalogue, events, authorize, onLine } = parts;
+    const options = { ...defaultEngineOptions, ...parts.options };
+    this.#host = {
+      worker: randomName(clock, "e"),
+      log,
+      store,
+      clock,
+      catalogue,
+      events,
+      world: {
+        flow: (version) => catalogue.version(version),
+        current: (ns, flow) => catalogue.current(ns, flow),
+        thing: (_ns, name) => bareThing(name),
+        authorize,
+        limits: options.limits,
+      },
+      options,
+      counters: this.counters,
+      subscription: () => {
+        if (this.#subscription === undefined) throw new Error("the engine is not started");
+        return this.#subscription;
+      },
+      registryRead: () => parts.registryRead(),
+      cachedInstancesMax: () =>
+        Math.ceil(options.cachedInstancesMax / Math.max(1, this.#owners.size)),
+      onLog: (level, message, facts) => onLine(level as LogLevel, message, facts),
+      onEvent: onLine,
+    };
+  }
+
+  async start(): Promise<void> {
+    const pending: (() => void)[] = [];
+    const whenStarted = (call: () => void): void => {
+      if (this.#subscription === undefined) pending.push(call);
+      else call();
+    };
+    this.#subscription = await this.#parts.log.subscribe("events", ENGINE_GROUP, {
+      assigned: (partitions) => whenStarted(() => this.#assigned(partitions)),
+      revoked: (partitions) => whenStarted(() => this.#revoked(partitions)),
+      records: (partition, records) => this.#owners.get(partition)?.arrive(records),
+      failed: (error) =>
+        this.#parts.onLine("error", "subscription failed", { error: String(error) }),
+    });
+    for (const call of pending) call();
+  }
+
+  #assigned(partitions: readonly number[]): void {
+    for (const partition of partitions) {
+      const owner = new PartitionOwner(partition, this.#host);
+      this.#owners.set(partition, owner);
+    }
+    for (const partition of partitions) this.#owners.get(partition)?.start();
+  }
+
+  #revoked(partitions: readonly number[]): void {
+    for (const partition of partitions) {
+      const owner = this.#owners.get(partition);
+      this.#owners.delete(partition);
+      if (owner !== undefined) this.#stopping.push(owner.stop());
+    }
+  }
+
+  /** Partitions held, each with its state; for health and look-ups. */
+  partitions(): readonly { partition: number; state: string; input: number | undefined }[] {
+    return [...this.#owners.values()]
+      .map((owner) => ({
+        partition: owner.partition,
+        state: owner.state,
+        input: owner.inputOffset,
+      }))
+      .sort((a, b) => a.partition - b.partition);
+  }
+
+  /** Ends at once, as a process that is killed does: nothing is finished, nobody is told. */
+  kill(): void {
+    for (const owner of this.#owners.values()) owner.kill();
+    this.#owners.clear();
+  }
+
+  /** Stops intake, finishes appends, lets the store catch up, leaves the group. */
+  async stop(): Promise<void> {
+    const owners = [...this.#owners.values()];
+    this.#owners.clear();
+    await Promise.all([...this.#stopping, ...owners.map((owner) => owner.stop())]);
+    await this.#subscription?.close();
+  }
+}

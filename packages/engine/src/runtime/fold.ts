@@ -1,0 +1,123 @@
+import type { Instance } from "@millrace/shared/contract/instance";
+import {
+  type Checkpoint,
+  type JournalHeader,
+  parseJournalHeader,
+  type Refresh,
+  type Rejected,
+  type Step,
+} from "@millrace/shared/contract/journal-record";
+import { type InstanceId, instanceId } from "@millrace/shared/contract/names";
+import { movePosition, type Position } from "@millrace/shared/contract/position";
+import { type Bookmark, JournalReader } from "@millrace/shared/contract/reader";
+import { evolve } from "@millrace/shared/core/evolve/evolve";
+import { assert } from "@millrace/shared/errors/assert";
+import { OperationalError } from "@millrace/shared/errors/operational";
+import type { LogRecord } from "@millrace/shared/ports/event-log";
+import type {
+  StoredInstance,
+  StoredPartition,
+  StoredRejection,
+} from "@millrace/shared/ports/state-store";
+import { storedInstance, storedRejection } from "./stored.ts";
+
+/**
+ * Folds a stretch of a partition's journal, from where the store stands. Only `evolve` is called: what
+ * is journalled is never decided again.
+ */
+export class Fold {
+  readonly #partition: number;
+  readonly #reader: JournalReader;
+  readonly #changed = new Map<InstanceId, StoredInstance>();
+  #rejections: StoredRejection[] = [];
+  #position: Position;
+
+  constructor(partition: number, from: StoredPartition) {
+    this.#partition = partition;
+    this.#reader = new JournalReader(from.journal);
+    this.#position = from.input;
+  }
+
+  get bookmark(): Bookmark {
+    return this.#reader.bookmark;
+  }
+
+  get position(): Position {
+    return this.#position;
+  }
+
+  get changes(): number {
+    return this.#changed.size + this.#rejections.length;
+  }
+
+  /** @throws OperationalError LOG-005 when the log has lost records */
+  take(record: LogRecord): void {
+    const header = parseJournalHeader(record.header);
+    const reading = this.#reader.read(record.offset, header);
+    if (reading === "gap") {
+      const facts = { topic: "journal", partition: this.#partition, offset: record.offset };
+      throw new OperationalError(
+        "LOG-005",
+        facts,
+        `journal/${this.#partition}: records are missing before ${record.offset}`,
+      );
+    }
+    if (reading !== "counts" || header === undefined) return;
+    this.#apply(header, record);
+    if (header.pos !== undefined) this.#position = movePosition(this.#position, header.pos);
+  }
+
+  #apply(header: JournalHeader, { offset, value }: LogRecord): void {
+    const parse = <T>(): T => JSON.parse(value?.toString("utf8") ?? "null") as T;
+    switch (header.kind) {
+      case "step": {
+        const step = parse<Step>();
+        const instance = evolve(undefined, "step@1", step);
+        assert(instance !== undefined, "a step has an instance");
+        this.#change(instance, [offset], step.from === null);
+        break;
+      }
+      case "refresh":
+        this.#change(parse<Refresh>().instance, [], false);
+        break;
+      case "rejected": {
+        const rejected = parse<Rejected>();
+        this.#rejections.push(storedRejection(offset, rejected, value?.toString("utf8") ?? ""));
+        if (rejected.instance !== undefined) this.#change(rejected.instance, [], false);
+        break;
+      }
+      case "checkpoint":
+        this.#position = positionOf(parse<Checkpoint>());
+        break;
+      default:
+        break;
+    }
+  }
+
+  #change(instance: Instance, steps: readonly number[], begins: boolean): void {
+    const id = instanceId(instance);
+    const before = begins ? undefined : this.#changed.get(id);
+    this.#changed.set(id, {
+      ...storedInstance(id, instance, JSON.stringify(instance)),
+      steps: [...(before?.steps ?? []), ...steps],
+      begins: begins || before?.begins === true,
+    });
+  }
+
+  /** What changed since the last call. */
+  drain(): {
+    instances: readonly StoredInstance[];
+    rejections: readonly StoredRejection[];
+  } {
+    const instances = [...this.#changed.values()];
+    const rejections = this.#rejections;
+    this.#changed.clear();
+    this.#rejections = [];
+    return { instances, rejections };
+  }
+}
+
+function positionOf({ offset, time, stamps }: Checkpoint): Position {
+  const entries = Object.entries(stamps).map(([w, [n, at]]) => [w, { n, time: at }] as const);
+  return { offset, time, stamps: new Map(entries) };
+}

@@ -1,0 +1,63 @@
+import {
+  movePosition,
+  type Position,
+  type PositionChange,
+} from "@millrace/shared/contract/position";
+import type { EpochMs } from "@millrace/shared/contract/time";
+
+/**
+ * How far the input of a partition is decided: ahead of what is journalled by one append at most.
+ *
+ * Stamps are gathered and applied with each append: a map of all writers is not copied for each record.
+ */
+export class InputPosition {
+  #position: Position;
+  #stamps: Record<string, number> = {};
+  /** Since when it has moved without a record that says so, on the monotonic clock. */
+  #movedAt: number | undefined;
+
+  constructor(from: Position) {
+    this.#position = from;
+  }
+
+  get offset(): number {
+    return this.#position.offset;
+  }
+
+  get time(): EpochMs {
+    return this.#position.time;
+  }
+
+  /** The highest `n` taken from a writer. */
+  stampOf(writer: string): number | undefined {
+    return this.#stamps[writer] ?? this.#position.stamps.get(writer)?.n;
+  }
+
+  /** @param stamp the writer and its `n`, of a record that was taken */
+  move(
+    offset: number,
+    time: EpochMs,
+    nowMs: number,
+    stamp?: { readonly w: string; readonly n: number },
+  ): void {
+    this.#position = { ...this.#position, offset, time: Math.max(time, this.#position.time) };
+    if (stamp !== undefined) this.#stamps[stamp.w] = stamp.n;
+    this.#movedAt ??= nowMs;
+  }
+
+  /** When a mark is due, on the monotonic clock; undefined while nothing has moved. */
+  markDueAt(markMs: number): number | undefined {
+    return this.#movedAt === undefined ? undefined : this.#movedAt + markMs;
+  }
+
+  /** What the next append has to say, and the position after it. */
+  journal(): { change: PositionChange; position: Position } {
+    const { offset, time } = this.#position;
+    const stamps = Object.keys(this.#stamps).length > 0 ? this.#stamps : undefined;
+    const change = { offset, time, ...(stamps && { stamps }) };
+    this.#position = movePosition(this.#position, change);
+    this.#stamps = {};
+    this.#movedAt = undefined;
+    return { change, position: this.#position };
+  }
+}

@@ -1,0 +1,42 @@
+import { defaultLimits, type Limits } from "@millrace/shared/core/world";
+
+/** What bounds an engine; every one of these is a setting. */
+export interface EngineOptions {
+  readonly limits: Limits;
+  /** Instances kept in memory, over all partitions of this process. */
+  readonly cachedInstancesMax: number;
+  /** Records that one turn of a partition takes at most. */
+  readonly turnRecordsMax: number;
+  /** Encoded records that one append holds at most. */
+  readonly appendBytesMax: number;
+  /** Arrived records of a partition, beyond which it is paused. */
+  readonly arrivedRecordsMax: number;
+  /** How far the store may be behind the journal: time and steps. */
+  readonly commitMs: number;
+  readonly commitStepsMax: number;
+  /** Instances that wait for the store, beyond which a partition takes no more. */
+  readonly uncommittedMax: number;
+  /** How long the input may move without a step before a mark says so. */
+  readonly markMs: number;
+  /** How far ahead due timers are kept in memory. */
+  readonly timerWindowMs: number;
+  /** How often the store is asked for due timers when nothing is committed; notices a wiped one. */
+  readonly storeCheckMs: number;
+  /** Pause before a partition that could not be claimed is claimed anew. */
+  readonly reclaimMs: number;
+}
+
+export const defaultEngineOptions: EngineOptions = {
+  limits: defaultLimits,
+  cachedInstancesMax: 200_000,
+  turnRecordsMax: 1_000,
+  appendBytesMax: 900_000,
+  arrivedRecordsMax: 5_000,
+  commitMs: 50,
+  commitStepsMax: 1_000,
+  uncommittedMax: 20_000,
+  markMs: 1_000,
+  timerWindowMs: 60_000,
+  storeCheckMs: 5_000,
+  reclaimMs: 500,
+};

@@ -1,0 +1,115 @@
+import { isOperational, messageOf } from "@millrace/shared/errors/operational";
+import type { LogRecord } from "@millrace/shared/ports/event-log";
+import { claim } from "./claim.ts";
+import type { EngineHost } from "./engine.ts";
+import { OwnershipLost } from "./journal-writer.ts";
+import type { Tenure } from "./tenure.ts";
+
+/** What an operator must repair before the partition can go on; claiming anew would not help. */
+const fatal = ["LOG-003", "LOG-004", "LOG-005", "LOG-006", "STATE-004"] as const;
+
+/**
+ * Keeps one partition owned for as long as the group says that it is ours: one tenure after another,
+ * each with a claim and a memory of its own.
+ *
+ * A lost tenure is followed by a new claim only when the group, asked anew, confirms that the
+ * partition is ours: otherwise two workers would void each other in turn.
+ */
+export class PartitionOwner {
+  readonly partition: number;
+  readonly #host: EngineHost;
+  #tenure: Tenure | undefined;
+  #stopped = false;
+  #running: Promise<void> = Promise.resolve();
+  #state: "claiming" | "running" | "stopped" | "failed" = "claiming";
+
+  constructor(partition: number, host: EngineHost) {
+    this.partition = partition;
+    this.#host = host;
+  }
+
+  get state(): string {
+    return this.#state;
+  }
+
+  /** How far the input is decided. */
+  get inputOffset(): number | undefined {
+    return this.#tenure?.inputOffset;
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  arrive(records: readonly LogRecord[]): void {
+    this.#tenure?.arrive(records);
+  }
+
+  /** Gives the partition up: finishes what is under way and lets the store catch up. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#tenure?.end();
+    await this.#running;
+  }
+
+  kill(): void {
+    this.#stopped = true;
+    this.#tenure?.end(new Error("killed"));
+  }
+
+  async #run(): Promise<void> {
+    const { subscription, clock, options, onEvent } = this.#host;
+    while (!this.#stopped) {
+      try {
+        this.#state = "claiming";
+        this.#tenure = await claim(this.partition, this.#host);
+        if (this.#stopped) return;
+        this.#state = "running";
+        const from = this.#tenure.inputOffset;
+        onEvent("debug", "partition claimed", { partition: this.partition, input: from });
+        subscription().resume(this.partition);
+        subscription().seek(this.partition, from);
+        await this.#tenure.run();
+      } catch (error) {
+        if (this.#stopped) return;
+        if (isOperational(error, ...fatal)) return this.#fail(error);
+        if (!isExpected(error)) return this.#fail(error);
+        this.#host.counters.lost += 1;
+        onEvent("warn", "partition claimed anew", {
+          partition: this.partition,
+          why: messageOf(error),
+        });
+        await new Promise<void>((resolve) => clock.after(options.reclaimMs, resolve));
+        if (!(await this.#confirmed())) return;
+      } finally {
+        this.#tenure = undefined;
+      }
+    }
+    this.#state = "stopped";
+  }
+
+  /** Not ours any more: the group will say so, and say when it is ours again. */
+  async #confirmed(): Promise<boolean> {
+    const { subscription } = this.#host;
+    if (this.#stopped) return false;
+    const ours = await subscription()
+      .confirm(this.partition)
+      .catch(() => true); // the group cannot be asked: the log cannot be written either
+    if (!ours) this.#state = "stopped";
+    return ours;
+  }
+
+  #fail(error: unknown): void {
+    this.#state = "failed";
+    this.#host.onEvent("error", "partition stopped", {
+      partition: this.partition,
+      why: messageOf(error),
+      ...(isOperational(error) ? {} : { stack: error instanceof Error ? error.stack : undefined }),
+    });
+  }
+}
+
+/** The world failing, or another owner: what a new claim can mend. Anything else is a bug. */
+function isExpected(error: unknown): boolean {
+  return error instanceof OwnershipLost || isOperational(error);
+}

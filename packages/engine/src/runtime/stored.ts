@@ -1,0 +1,59 @@
+import {
+  type Instance,
+  isEnded,
+  nextDue,
+  type StateValue,
+} from "@millrace/shared/contract/instance";
+import type { Rejected } from "@millrace/shared/contract/journal-record";
+import { encodePart, type InstanceId } from "@millrace/shared/contract/names";
+import type {
+  InstanceIndex,
+  StoredInstance,
+  StoredRejection,
+} from "@millrace/shared/ports/state-store";
+
+/** How instances and rejections go into the store: what they are looked up by. */
+
+export function storedInstance(
+  id: InstanceId,
+  instance: Instance,
+  json: string,
+): Omit<StoredInstance, "steps" | "begins"> {
+  return { id, json, index: indexOf(instance) };
+}
+
+function indexOf(instance: Instance): InstanceIndex {
+  const ns = encodePart(instance.ns);
+  const due = nextDue(instance);
+  return {
+    flow: `${ns}/${encodePart(instance.flow)}`,
+    states: isEnded(instance) ? [] : statesOf(instance.state),
+    status: instance.status,
+    ...(instance.thing !== undefined && { thing: `${ns}/${encodePart(instance.thing)}` }),
+    ...(due !== undefined && { due }),
+    parked: Object.values(instance.owed ?? {}).some(({ parked }) => parked !== undefined),
+  };
+}
+
+/** Every active state as a path: `{a: "b", c: {d: "e"}}` has `a`, `a.b`, `c`, `c.d` and `c.d.e`. */
+function statesOf(state: StateValue, above = ""): string[] {
+  if (typeof state === "string") return [above + state];
+  return Object.entries(state).flatMap(([region, inner]) => [
+    above + region,
+    ...statesOf(inner, `${above}${region}.`),
+  ]);
+}
+
+export function storedRejection(offset: number, rejected: Rejected, json: string): StoredRejection {
+  const { at, ns, flow, key, code, cause } = rejected;
+  return {
+    offset,
+    at,
+    ns,
+    code,
+    json,
+    ...(flow !== undefined && { flow }),
+    ...(key !== undefined && { key }),
+    ...(cause.thing !== undefined && { thing: cause.thing }),
+  };
+}

@@ -1,0 +1,95 @@
+import type { InstanceId } from "@millrace/shared/contract/names";
+import type { EpochMs } from "@millrace/shared/contract/time";
+
+/**
+ * When to look at which instance, for what is due soon: a binary heap by time.
+ *
+ * An entry is a reminder, not the timer: the instance says whether it still holds one. Of an instance
+ * only the earliest reminder counts; later ones are dropped when they surface.
+ */
+export class TimerHeap {
+  readonly #entries: { due: EpochMs; id: InstanceId }[] = [];
+  readonly #earliest = new Map<InstanceId, EpochMs>();
+
+  get size(): number {
+    return this.#earliest.size;
+  }
+
+  set(id: InstanceId, due: EpochMs): void {
+    const known = this.#earliest.get(id);
+    if (known !== undefined && known <= due) return;
+    this.#earliest.set(id, due);
+    this.#push({ due, id });
+  }
+
+  /** When the next reminder is due. */
+  next(): EpochMs | undefined {
+    this.#dropStale();
+    return this.#entries[0]?.due;
+  }
+
+  /** Takes the next instance to look at, if it is due by then. */
+  take(by: EpochMs): InstanceId | undefined {
+    this.#dropStale();
+    const first = this.#entries[0];
+    if (first === undefined || first.due > by) return undefined;
+    this.#pop();
+    this.#earliest.delete(first.id);
+    return first.id;
+  }
+
+  /** The instances due by then, without taking them: those that a turn may have to load. */
+  due(by: EpochMs, max: number): InstanceId[] {
+    const found: InstanceId[] = [];
+    const look = (i: number): void => {
+      const entry = this.#entries[i];
+      if (entry === undefined || entry.due > by || found.length >= max) return;
+      if (this.#earliest.get(entry.id) === entry.due) found.push(entry.id);
+      look(2 * i + 1);
+      look(2 * i + 2);
+    };
+    look(0);
+    return found;
+  }
+
+  #dropStale(): void {
+    for (;;) {
+      const first = this.#entries[0];
+      if (first === undefined || this.#earliest.get(first.id) === first.due) return;
+      this.#pop();
+    }
+  }
+
+  #push(entry: { due: EpochMs; id: InstanceId }): void {
+    const entries = this.#entries;
+    let i = entries.length;
+    entries.push(entry);
+    while (i > 0) {
+      const parent = (i - 1) >> 1;
+      const above = entries[parent] as { due: EpochMs; id: InstanceId };
+      if (above.due <= entry.due) break;
+      entries[i] = above;
+      i = parent;
+    }
+    entries[i] = entry;
+  }
+
+  #pop(): void {
+    const entries = this.#entries;
+    const last = entries.pop();
+    if (last === undefined || entries.length === 0) return;
+    let i = 0;
+    for (;;) {
+      let child = 2 * i + 1;
+      const left = entries[child];
+      if (left === undefined) break;
+      const right = entries[child + 1];
+      if (right !== undefined && right.due < left.due) child += 1;
+      const least = entries[child] as { due: EpochMs; id: InstanceId };
+      if (least.due >= last.due) break;
+      entries[i] = least;
+      i = child;
+    }
+    entries[i] = last;
+  }
+}

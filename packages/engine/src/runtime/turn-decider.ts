@@ -1,0 +1,163 @@
+import { type Instance, isEnded, nextDue } from "@millrace/shared/contract/instance";
+import type { InstanceId } from "@millrace/shared/contract/names";
+import type { EpochMs } from "@millrace/shared/contract/time";
+import { decide } from "@millrace/shared/core/decide/decide";
+import type { DeviceInput, Input } from "@millrace/shared/core/input";
+import type { Decision } from "@millrace/shared/core/transition";
+import { assert } from "@millrace/shared/errors/assert";
+import { Batch, causeOfFault } from "./batch.ts";
+import { countIgnored } from "./counters.ts";
+import { type Deliveries, type Delivery, payloadAsCame } from "./deliveries.ts";
+import type { EngineHost } from "./engine.ts";
+import type { InputPosition } from "./input-position.ts";
+import type { Cached, InstanceCache } from "./instance-cache.ts";
+import type { TimerWindow } from "./timer-window.ts";
+
+/** The memory of a partition that deciding reads and changes. */
+export interface PartitionMemory {
+  readonly cache: InstanceCache;
+  readonly timers: TimerWindow;
+  readonly position: InputPosition;
+}
+
+/**
+ * Decides the inputs of one turn in the order of the log, timers among them by the time they are due
+ * (T2), into the records of one append. Synchronous: whatever it needs was loaded before.
+ */
+export class TurnDecider {
+  readonly #host: EngineHost;
+  readonly #cache: InstanceCache;
+  readonly #timers: TimerWindow;
+  readonly #position: InputPosition;
+
+  constructor(host: EngineHost, { cache, timers, position }: PartitionMemory) {
+    this.#host = host;
+    this.#cache = cache;
+    this.#timers = timers;
+    this.#position = position;
+  }
+
+  /**
+   * @param timersBy at the end of the log, where there are no records: up to when timers may fire
+   * @returns the records to append, and how many of the inputs were taken
+   */
+  decide(deliveries: readonly Deliveries[], timersBy: EpochMs): { batch: Batch; taken: number } {
+    const batch = new Batch();
+    let taken = 0;
+    for (const one of deliveries) {
+      const at = Math.max(this.#position.time, one.record.time);
+      if (!this.#fireTimers(batch, at, false)) break;
+      this.#takeRecord(batch, one, at);
+      taken += 1;
+      if (this.#isFull(batch)) break;
+    }
+    if (deliveries.length === 0) this.#fireTimers(batch, timersBy, true);
+    return { batch, taken };
+  }
+
+  #isFull({ bytes }: Batch): boolean {
+    return bytes > this.#host.options.appendBytesMax;
+  }
+
+  /**
+   * Fires what is due at or before a time, in order.
+   *
+   * @param atEnd whether this is the end of the log, where time goes by without input
+   * @returns false when the turn has to end before all of it fired
+   */
+  #fireTimers(batch: Batch, by: EpochMs, atEnd: boolean): boolean {
+    for (let due = this.#timers.next(); due !== undefined && due <= by; due = this.#timers.next()) {
+      const id = this.#timers.take(by) as InstanceId;
+      const cached = this.#cache.get(id);
+      if (cached === undefined || this.#isFull(batch)) {
+        this.#timers.putBack(id, due);
+        return false;
+      }
+      const { instance } = cached;
+      const actual = instance === undefined ? undefined : nextDue(instance);
+      if (instance === undefined || actual === undefined) continue;
+      if (actual <= by) this.#fire(batch, id, cached, instance, atEnd ? by : actual);
+      this.#timers.remind(id, cached.instance && nextDue(cached.instance));
+    }
+    return true;
+  }
+
+  #fire(batch: Batch, id: InstanceId, cached: Cached, instance: Instance, when: EpochMs): void {
+    const { counters, world, clock } = this.#host;
+    const at = Math.max(this.#position.time, when);
+    counters.timersFired += 1;
+    this.#settle(batch, id, cached, decide(instance, { kind: "timer", to: instance, at }, world));
+    this.#position.move(this.#position.offset, at, clock.monotonicMs());
+  }
+
+  #takeRecord(batch: Batch, one: Deliveries, at: EpochMs): void {
+    const { record, header } = one;
+    const { counters, clock } = this.#host;
+    const next = record.offset + 1;
+    counters.records += 1;
+    if (header !== undefined && header.n <= (this.#position.stampOf(header.w) ?? -1)) {
+      counters.repeats += 1;
+      return this.#position.move(next, at, clock.monotonicMs());
+    }
+    const trace = header?.trace;
+    for (const { code, detail, ns, flow, type } of one.faults) {
+      const cause = causeOfFault(type, record.offset);
+      const payload = payloadAsCame(record.value);
+      const of = flow === undefined ? {} : { flow };
+      batch.addRejection(
+        undefined,
+        undefined,
+        { at, cause, code, detail, ns, payload, ...of },
+        trace,
+      );
+      counters.rejected += 1;
+    }
+    for (const delivery of one.deliveries) this.#deliver(batch, delivery, trace);
+    this.#position.move(next, at, clock.monotonicMs(), header);
+  }
+
+  #deliver(batch: Batch, delivery: Delivery, trace: string | undefined): void {
+    const { counters, world } = this.#host;
+    const cached = this.#cache.get(delivery.id);
+    assert(cached !== undefined, "an instance is loaded before its input is decided");
+    this.#cache.touch(delivery.id, cached);
+    const input = this.#readingFor(cached.instance, delivery);
+    if (input === undefined) return countIgnored(counters, "no-listener");
+    this.#settle(batch, delivery.id, cached, decide(cached.instance, input, world), trace);
+  }
+
+  /** Of the versions that listen, the one that the instance runs, or that a new one would run. */
+  #readingFor(instance: Instance | undefined, { readings, to }: Delivery): Input | undefined {
+    const [first] = readings;
+    if (first?.kind !== "device") return first;
+    const { catalogue } = this.#host;
+    const version =
+      instance !== undefined && !isEnded(instance)
+        ? instance.version
+        : catalogue.current(to.ns, to.flow)?.version;
+    const reading = readings.find((one) => one.kind === "device" && one.flow.version === version);
+    if (reading !== undefined || version === undefined) return reading;
+    // The registry has no such version: let `decide` say so, rather than pass over it in silence.
+    return catalogue.version(version) === undefined ? unknownVersion(first, version) : undefined;
+  }
+
+  #settle(batch: Batch, id: InstanceId, cached: Cached, decision: Decision, trace?: string): void {
+    const { counters } = this.#host;
+    switch (decision.kind) {
+      case "ignored":
+        return countIgnored(counters, decision.why);
+      case "rejected":
+        counters.rejected += 1;
+        return batch.addRejection(id, cached, decision.rejected, trace);
+      case "step":
+        counters.steps += 1;
+        batch.addStep(id, cached, decision, trace);
+        this.#timers.remind(id, nextDue(decision.step.instance));
+    }
+  }
+}
+
+function unknownVersion(input: DeviceInput, version: string): DeviceInput {
+  const detail = `flow version ${version} is not in the registry`;
+  return { ...input, misfit: { code: "unknown-version", detail } };
+}

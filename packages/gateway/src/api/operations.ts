@@ -1,0 +1,82 @@
+import type { Effect, Verdict } from "@millrace/shared/contract/effect";
+import type { Instance, StateValue } from "@millrace/shared/contract/instance";
+import type { Json, JsonObject } from "@millrace/shared/contract/json";
+import type { Cause } from "@millrace/shared/contract/journal-record";
+import type { InstanceRef } from "@millrace/shared/contract/names";
+import type {
+  InstancePage,
+  InstanceQuery,
+  RejectionPage,
+  RejectionQuery,
+} from "@millrace/shared/ports/state-store";
+
+/** What people and programs can ask of an installation; the HTTP API is one way to ask. */
+export interface Operations {
+  flows(): readonly FlowInfo[];
+  instance(ref: InstanceRef): Promise<Instance | undefined>;
+  instances(query: InstanceQuery): Promise<InstancePage>;
+  history(ref: InstanceRef, page: HistoryQuery): Promise<HistoryPage>;
+  rejections(query: RejectionQuery): Promise<RejectionPage>;
+  /** Resolves when the log has the signal. */
+  signal(ref: InstanceRef, signal: SignalRequest): Promise<SignalReceipt>;
+  health(): Promise<Health>;
+}
+
+export interface FlowInfo {
+  readonly namespace: string;
+  readonly name: string;
+  /** Content hash of the version that new instances run. */
+  readonly version: string;
+  readonly description?: string;
+  /** The folder it came from. */
+  readonly origin: string;
+  readonly retired: boolean;
+  readonly inputs: readonly { readonly name: string; readonly topic: string }[];
+  readonly commands: readonly { readonly name: string; readonly topic: string }[];
+}
+
+export interface HistoryQuery {
+  /** Steps before this one; the newest without it. */
+  readonly beforeSeq?: number;
+  readonly limit: number;
+}
+
+export interface HistoryPage {
+  /** Newest first. */
+  readonly steps: readonly HistoryStep[];
+  /** The seq to go on before, where there is more, or the search took too long. */
+  readonly next?: number;
+}
+
+export interface HistoryStep {
+  readonly seq: number;
+  readonly at: number;
+  readonly cause: Cause;
+  readonly from: StateValue | null;
+  readonly to: StateValue;
+  readonly effects: readonly Omit<Effect, "verdict">[];
+  readonly verdicts: readonly (Verdict & { readonly effect: number })[];
+  readonly traceId?: string;
+  readonly context: JsonObject;
+}
+
+export interface SignalRequest {
+  readonly type: string;
+  readonly payload: JsonObject;
+  /** Makes a repeat be taken once; made up where it is absent. */
+  readonly id?: string | undefined;
+}
+
+export interface SignalReceipt {
+  readonly id: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export interface Health {
+  /** Whether this process does its work. */
+  readonly ready: boolean;
+  /** Why it does not, for people. */
+  readonly reasons: readonly string[];
+  readonly facts: Readonly<Record<string, Json>>;
+}

@@ -1,0 +1,46 @@
+import * as z from "zod";
+import { DEFAULT_NAMESPACE } from "@millrace/shared/contract/names";
+
+/** What the API takes, checked once at this border. */
+const namespace = z.string().min(1).max(64).default(DEFAULT_NAMESPACE);
+const limit = z.coerce.number().int().min(1).max(500).default(50);
+
+export const instancesQuery = z.strictObject({
+  namespace,
+  flow: z.string().min(1).optional(),
+  state: z.string().min(1).optional(),
+  thing: z.string().min(1).optional(),
+  status: z.enum(["running", "paused", "done", "failed", "cancelled"]).optional(),
+  cursor: z.string().min(1).optional(),
+  limit,
+});
+
+export const instancePath = z.object({ flow: z.string().min(1), key: z.string().min(1) });
+
+export const instanceQuery = z.strictObject({ namespace });
+
+export const historyQuery = z.strictObject({
+  namespace,
+  /** A seq: steps before it. */
+  cursor: z.coerce.number().int().positive().optional(),
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+});
+
+export const rejectedQuery = z.strictObject({
+  namespace,
+  flow: z.string().min(1).optional(),
+  cursor: z.string().min(1).optional(),
+  limit,
+});
+
+export const signalBody = z.strictObject({
+  type: z
+    .string()
+    .min(1)
+    .max(128)
+    .refine((type) => !type.startsWith("xstate."), {
+      error: "names beginning with `xstate.` are the machine's own",
+    }),
+  payload: z.record(z.string(), z.json()).default({}),
+  id: z.string().min(1).max(128).optional(),
+});

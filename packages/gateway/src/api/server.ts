@@ -1,0 +1,194 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { Instance } from "@millrace/shared/contract/instance";
+import { outstanding } from "@millrace/shared/core/outstanding";
+import { messageOf, OperationalError } from "@millrace/shared/errors/operational";
+import type { PlacedRejection } from "@millrace/shared/ports/state-store";
+import { fastify, type FastifyInstance, type FastifyRequest } from "fastify";
+import type * as z from "zod";
+import type { Operations } from "./operations.ts";
+import { invalid, notFound, PROBLEM_JSON, problemOf } from "./problem.ts";
+import {
+  historyQuery,
+  instancePath,
+  instanceQuery,
+  instancesQuery,
+  rejectedQuery,
+  signalBody,
+} from "./schemas.ts";
+
+export interface ApiOptions {
+  readonly host: string;
+  /** 0 for any free port. */
+  readonly port: number;
+  /** The bearer token that `/v1` asks for; none on loopback, where nobody is asked. */
+  readonly token: string | undefined;
+  readonly operations: Operations;
+  /** Told of an answer that was our fault. */
+  readonly onFault: (path: string, why: string) => void;
+}
+
+export interface ApiServer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+const BODY_BYTES_MAX = 256 * 1024;
+
+/**
+ * Serves the HTTP API.
+ *
+ * @throws OperationalError START-001 when the port is in use
+ */
+export async function startApi(options: ApiOptions): Promise<ApiServer> {
+  const app = fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true });
+  answerInProblems(app, options);
+  serveHealth(app, options.operations);
+  await app.register(async (v1) => serveV1(v1, options), { prefix: "/v1" });
+  try {
+    await app.listen({ host: options.host, port: options.port });
+  } catch (error) {
+    throw portError(error, options);
+  }
+  const address = app.server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : options.port,
+    close: () => app.close(),
+  };
+}
+
+function answerInProblems(app: FastifyInstance, { onFault }: ApiOptions): void {
+  app.setErrorHandler((error, request, reply) => {
+    const known = wrongRequest(error) ?? error;
+    if (!(known instanceof OperationalError)) onFault(request.url, messageOf(known));
+    const problem = problemOf(known);
+    return reply.code(problem.status).type(PROBLEM_JSON).send(problem);
+  });
+  app.setNotFoundHandler((request) => {
+    throw notFound(`${request.method} ${request.url.split("?")[0]}`);
+  });
+}
+
+/** What fastify itself refuses: a body that is no JSON, or too large. */
+function wrongRequest(error: unknown): OperationalError | undefined {
+  const { statusCode, message } = error as { statusCode?: number; message?: string };
+  if (error instanceof OperationalError || statusCode === undefined || statusCode >= 500)
+    return undefined;
+  return invalid("body", message ?? "not valid");
+}
+
+function serveHealth(app: FastifyInstance, operations: Operations): void {
+  app.get("/healthz", async () => ({ status: "ok" }));
+  app.get("/readyz", async (_request, reply) => {
+    const { ready, reasons, facts } = await operations.health();
+    return reply
+      .code(ready ? 200 : 503)
+      .send({ status: ready ? "ready" : "not ready", reasons, ...facts });
+  });
+}
+
+async function serveV1(v1: FastifyInstance, { operations, token }: ApiOptions): Promise<void> {
+  if (token !== undefined)
+    v1.addHook("onRequest", async (request) => refuseStrangers(request, token));
+
+  v1.get("/flows", async () => ({ items: operations.flows() }));
+
+  v1.get("/instances", async (request) => {
+    const { namespace, ...query } = parse(instancesQuery, request.query);
+    const page = await operations.instances({ ns: namespace, ...defined(query) });
+    return {
+      items: page.items.map(shownInstance),
+      ...(page.next !== undefined && { next: page.next }),
+    };
+  });
+
+  v1.get("/instances/:flow/:key", async (request) => {
+    const { namespace } = parse(instanceQuery, request.query);
+    return shownInstance(await find(operations, request, namespace));
+  });
+
+  v1.get("/instances/:flow/:key/history", async (request) => {
+    const { namespace, cursor, limit } = parse(historyQuery, request.query);
+    const instance = await find(operations, request, namespace);
+    return await operations.history(instance, {
+      limit,
+      ...(cursor !== undefined && { beforeSeq: cursor }),
+    });
+  });
+
+  v1.post("/instances/:flow/:key/signals", async (request, reply) => {
+    const { namespace } = parse(instanceQuery, request.query);
+    const signal = parse(signalBody, request.body ?? {});
+    const instance = await find(operations, request, namespace);
+    return reply.code(202).send(await operations.signal(instance, signal));
+  });
+
+  v1.get("/rejected", async (request) => {
+    const { namespace, ...query } = parse(rejectedQuery, request.query);
+    const page = await operations.rejections({ ns: namespace, ...defined(query) });
+    return {
+      items: page.items.map(shownRejection),
+      ...(page.next !== undefined && { next: page.next }),
+    };
+  });
+}
+
+async function find(
+  operations: Operations,
+  request: FastifyRequest,
+  ns: string,
+): Promise<Instance> {
+  const { flow, key } = parse(instancePath, request.params);
+  const instance = await operations.instance({ ns, flow, key });
+  if (instance === undefined) throw notFound(`instance ${flow}/${key} in namespace ${ns}`);
+  return instance;
+}
+
+function shownInstance(instance: Instance): object {
+  const { ns, timers = [], owed: _owed, in: _in, ids: _ids, ...shown } = instance;
+  return {
+    namespace: ns,
+    ...shown,
+    timers,
+    owed: outstanding(instance).map(({ id, owed: { parked, ...owed } }) => ({
+      id,
+      ...owed,
+      parked: parked !== undefined,
+    })),
+  };
+}
+
+function shownRejection({ partition, offset, json }: PlacedRejection): object {
+  const { ns, ...rejected } = JSON.parse(json) as { ns: string };
+  return { id: `${partition}-${offset}`, namespace: ns, partition, offset, ...rejected };
+}
+
+function parse<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw invalid(issue?.path.join(".") || "request", issue?.message ?? "not valid");
+}
+
+/** Without the members that are undefined: a look-up tells them from those that were not given. */
+function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const entries = Object.entries(value).filter(([, member]) => member !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
+
+function refuseStrangers(request: FastifyRequest, token: string): void {
+  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+  const given = request.headers.authorization ?? "";
+  if (timingSafeEqual(digest(given), digest(`Bearer ${token}`))) return;
+  throw new OperationalError("API-003", {}, "send `authorization: Bearer …` with MILLRACE_TOKEN");
+}
+
+function portError(error: unknown, { host, port }: ApiOptions): unknown {
+  if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") return error;
+  const setting = "MILLRACE_HTTP_PORT";
+  return new OperationalError(
+    "START-001",
+    { host, port, setting },
+    `something listens on ${host}:${port} already; stop it, or choose another port with ${setting}`,
+    error,
+  );
+}

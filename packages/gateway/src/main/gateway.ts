@@ -1,0 +1,276 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { DEFAULT_NAMESPACE } from "@millrace/shared/contract/names";
+import { messageOf } from "@millrace/shared/errors/operational";
+import type { Catalogue } from "@millrace/shared/flow/catalogue";
+import type { EventsWriter } from "@millrace/shared/log/events-writer";
+import type { GatewayDirectory } from "@millrace/shared/peer/directory";
+import type { CommandMessage, GatewayLink } from "@millrace/shared/peer/gateways";
+import { type Clock, randomName } from "@millrace/shared/ports/clock";
+import type { EventLog } from "@millrace/shared/ports/event-log";
+import type { SessionHolder, SessionStore } from "@millrace/shared/ports/session-store";
+import { refuse } from "../admit/refusals.ts";
+import { Ingest } from "../ingest/ingest.ts";
+import type {
+  Admission,
+  Broker,
+  ClientInfo,
+  ConnectRequest,
+  Publication,
+} from "../listen/broker.ts";
+import type { MqttLimits } from "../listen/limits.ts";
+import { type MqttListener, type MqttStats, startMqttListener } from "../listen/listener.ts";
+import { PeerListener } from "../peer/peer-listener.ts";
+import { propertiesFromJson, propertiesToJson } from "../peer/properties.ts";
+
+export interface GatewayParts {
+  readonly log: EventLog;
+  readonly sessions: SessionStore;
+  readonly catalogue: Catalogue;
+  readonly events: EventsWriter;
+  readonly directory: GatewayDirectory;
+  readonly clock: Clock;
+  readonly settings: GatewaySettings;
+  readonly onLine: (
+    level: "debug" | "info" | "warn" | "error",
+    message: string,
+    facts?: object,
+  ) => void;
+}
+
+export interface GatewaySettings {
+  /** This gateway among others; made up by `gatewayName`. */
+  readonly name: string;
+  readonly host: string;
+  readonly mqttPort: number;
+  /** Where the internal listener binds. */
+  readonly peer: { readonly host: string; readonly port: number };
+  /** Where others reach it, when that is not where it binds. */
+  readonly peerUrl: string | undefined;
+  /** What clients give as their password, and peers as a bearer token. */
+  readonly token: string | undefined;
+  /** Whether a publish that no flow listens to is written all the same. */
+  readonly keepUnmatched: boolean;
+  readonly limits?: Partial<MqttLimits>;
+}
+
+export function gatewayName(clock: Clock): string {
+  return randomName(clock, "g");
+}
+
+const ANNOUNCE_MS = 2_000;
+const ANNOUNCED_MS = 8_000;
+
+/** From sockets to the log, and from dispatchers to sockets; keeps no state of flows. */
+export class Gateway {
+  readonly #parts: GatewayParts;
+  readonly #ingest: Ingest;
+  readonly #self: GatewayLink;
+  #listener: MqttListener | undefined;
+  #peers: PeerListener | undefined;
+  #cancelAnnounce: (() => void) | undefined;
+  #stopped = false;
+
+  private constructor(parts: GatewayParts) {
+    this.#parts = parts;
+    const { log, events, catalogue, clock, settings } = parts;
+    this.#ingest = new Ingest({
+      log,
+      writer: events,
+      catalogue,
+      clock,
+      keepUnmatched: settings.keepUnmatched,
+    });
+    this.#self = { name: settings.name, deliver: (command) => this.#deliver(command) };
+  }
+
+  /** @throws OperationalError START-001 when a port is in use */
+  static async start(parts: GatewayParts): Promise<Gateway> {
+    const gateway = new Gateway(parts);
+    try {
+      await gateway.#start();
+    } catch (error) {
+      await gateway.stop(0);
+      throw error;
+    }
+    return gateway;
+  }
+
+  async #start(): Promise<void> {
+    const { settings, clock, onLine } = this.#parts;
+    const { host, mqttPort, peer, token, limits, name } = settings;
+    this.#listener = await startMqttListener({
+      host,
+      port: mqttPort,
+      broker: this.#broker(),
+      clock,
+      log: ({ level, event, ...facts }) => onLine(level, `mqtt ${event}`, facts),
+      ...(limits && { limits }),
+    });
+    this.#peers = await PeerListener.start({
+      ...peer,
+      token,
+      gateway: name,
+      service: {
+        deliver: (command) => this.#deliver(command),
+        publish: ({ properties, client, ...message }) =>
+          this.#listener?.publish(
+            { ...message, properties: propertiesFromJson(properties) },
+            { client },
+          ),
+        takeOver: (ns, client, connection) => void this.#listener?.takeOver(ns, client, connection),
+      },
+    });
+    await this.#announce();
+  }
+
+  get mqttPort(): number {
+    return this.#listener?.port ?? 0;
+  }
+
+  get stats(): MqttStats & { readonly unmatched: number; readonly queuedBytes: number } {
+    const stats = this.#listener?.stats();
+    if (stats === undefined) throw new Error("the gateway is not started");
+    return {
+      ...stats,
+      unmatched: this.#ingest.unmatched,
+      queuedBytes: this.#parts.events.queuedBytes,
+    };
+  }
+
+  async #deliver(command: CommandMessage): ReturnType<GatewayLink["deliver"]> {
+    return (await this.#listener?.deliver(command)) ?? { outcome: "none" };
+  }
+
+  // ---- what the MQTT side asks of us
+
+  #broker(): Broker {
+    const { events, directory, settings } = this.#parts;
+    return {
+      admit: (request) => admit(request, settings.token),
+      // Until policies have their say, everybody may do everything; every process says so at start.
+      authorize: () => true,
+      publish: (publication) => this.#publish(publication),
+      congested: () => events.congested,
+      onRelief: (call) => events.onRelief(call),
+      attached: (client) => void this.#attach(client),
+      detached: (client) => void this.#detach(client),
+      subscribed: (ns, filter) => {
+        directory.add(ns, filter, this.#self);
+        this.#peers?.subscribed(ns, filter);
+      },
+      unsubscribed: (ns, filter) => {
+        directory.remove(ns, filter, this.#self);
+        this.#peers?.unsubscribed(ns, filter);
+      },
+    };
+  }
+
+  async #publish({ client, topic, payload, qos, properties }: Publication): Promise<void> {
+    const props = userProperties(properties?.userProperties);
+    await this.#ingest.write({
+      ns: client.ns,
+      client: client.client,
+      thing: client.thing,
+      topic,
+      payload,
+      qos,
+      props,
+      trace: traceparentOf(props),
+    });
+    this.#parts.directory.forward({
+      ns: client.ns,
+      topic,
+      payload,
+      qos,
+      client: client.client,
+      properties: propertiesToJson(properties),
+    });
+  }
+
+  /** A client that was connected elsewhere is let go there: one client id, one connection. */
+  async #attach({ ns, client, connection }: ClientInfo): Promise<void> {
+    const { sessions, directory, settings } = this.#parts;
+    const holder = { gateway: settings.name, connection };
+    await this.#withSessions("attach", async () => {
+      const before = await sessions.attach(ns, client, holder);
+      if (before === undefined || before.gateway === settings.name) return;
+      directory.takeOver(before.gateway, ns, client, before.connection);
+    });
+  }
+
+  async #detach({ ns, client, connection }: ClientInfo): Promise<void> {
+    const { sessions, settings } = this.#parts;
+    const holder: SessionHolder = { gateway: settings.name, connection };
+    await this.#withSessions("detach", () => sessions.detach(ns, client, holder));
+  }
+
+  async #announce(): Promise<void> {
+    const { sessions, settings, clock } = this.#parts;
+    const url = settings.peerUrl ?? `ws://${settings.peer.host}:${this.#peers?.port}`;
+    await this.#withSessions("announce", () =>
+      sessions.announce({ name: settings.name, url }, ANNOUNCED_MS),
+    );
+    if (this.#stopped) return;
+    this.#cancelAnnounce = clock.after(ANNOUNCE_MS, () => void this.#announce());
+  }
+
+  /** The directory of sessions is a convenience: without it, clients are served all the same. */
+  async #withSessions(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#parts.onLine("warn", `session directory: ${what} failed`, { why: messageOf(error) });
+    }
+  }
+
+  /** Takes no more, answers what is under way, and lets the clients go. */
+  async stop(drainMs: number): Promise<void> {
+    this.#stopped = true;
+    this.#cancelAnnounce?.();
+    const { sessions, settings } = this.#parts;
+    await this.#listener?.close({ drainMs });
+    if (this.#peers !== undefined) {
+      await within(
+        this.#parts.clock,
+        drainMs,
+        this.#withSessions("withdraw", () => sessions.withdraw(settings.name)),
+      );
+      await this.#peers.close();
+    }
+  }
+}
+
+function admit(request: ConnectRequest, token: string | undefined): Admission {
+  if (token === undefined) return { ns: DEFAULT_NAMESPACE };
+  const digest = (text: Buffer | string): Buffer => createHash("sha256").update(text).digest();
+  const right = timingSafeEqual(digest(request.password ?? ""), digest(token));
+  if (right) return { ns: DEFAULT_NAMESPACE };
+  return refuse("bad-credentials", "the password is not MILLRACE_TOKEN");
+}
+
+function userProperties(
+  pairs: readonly (readonly [string, string])[] | undefined,
+): Record<string, string | string[]> | undefined {
+  if (pairs === undefined || pairs.length === 0) return undefined;
+  const props: Record<string, string | string[]> = {};
+  for (const [name, value] of pairs) {
+    const known = props[name];
+    props[name] =
+      known === undefined ? value : [...(Array.isArray(known) ? known : [known]), value];
+  }
+  return props;
+}
+
+const traceparent = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+function traceparentOf(props: Record<string, string | string[]> | undefined): string | undefined {
+  const given = props?.["traceparent"];
+  return typeof given === "string" && traceparent.test(given) ? given : undefined;
+}
+
+async function within(clock: Clock, ms: number, work: Promise<void>): Promise<void> {
+  let cancel = (): void => {};
+  const late = new Promise<void>((resolve) => (cancel = clock.after(ms, resolve)));
+  await Promise.race([work, late]);
+  cancel();
+}

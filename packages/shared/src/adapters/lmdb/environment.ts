@@ -1,0 +1,41 @@
+import { open, type RootDatabase } from "lmdb";
+import { FolderLock } from "./lock.ts";
+
+/**
+ * The data folder of an embedded installation: log and store in one environment, so that one flush
+ * makes both durable.
+ *
+ * lmdb resolves a write when it is committed, not when it is on disk (`overlappingSync`): whoever
+ * acknowledges something waits for `flushed`.
+ */
+export interface Environment {
+  readonly folder: string;
+  readonly root: RootDatabase;
+  close(): Promise<void>;
+}
+
+/** The address space that the map may take; the file only grows as it is filled. */
+const MAP_BYTES = 64 * 1024 ** 3;
+
+/** @throws OperationalError START-003 when another process uses the folder */
+export async function openEnvironment(folder: string): Promise<Environment> {
+  const lock = await FolderLock.take(folder);
+  const root = open({
+    path: folder,
+    noSubdir: false,
+    mapSize: MAP_BYTES,
+    maxDbs: 16,
+    // Numbers of different kinds of records are told apart by their first byte; keep keys ordered.
+    keyEncoding: "ordered-binary",
+    encoder: { useRecords: false, variableMapSize: true } as never,
+  });
+  return {
+    folder,
+    root,
+    async close() {
+      await root.flushed;
+      await root.close();
+      await lock.release();
+    },
+  };
+}

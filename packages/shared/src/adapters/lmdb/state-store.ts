@@ -1,0 +1,300 @@
+import type { Database, Key } from "lmdb";
+import type { Instance } from "../../contract/instance.ts";
+import { encodePart, type InstanceId } from "../../contract/names.ts";
+import { type Position, startPosition } from "../../contract/position.ts";
+import { type Bookmark, startBookmark } from "../../contract/reader.ts";
+import type { EpochMs } from "../../contract/time.ts";
+import {
+  DUE_PAGE_MAX,
+  type DuePage,
+  type DueRange,
+  type InstanceIndex,
+  type InstancePage,
+  type InstanceQuery,
+  type PartitionChange,
+  type PlacedRejection,
+  type RejectionPage,
+  type RejectionQuery,
+  REJECTIONS_LISTED_MAX,
+  type StateStore,
+  type StoredInstance,
+  type StoredPartition,
+  type StoredRejection,
+} from "../../ports/state-store.ts";
+import { newerClaim, otherLog, otherPosition, writeBookmark } from "../state-errors.ts";
+import {
+  isWanted,
+  mergeSteps,
+  pageOfRejections,
+  parseRejectionCursor,
+  untilOf,
+} from "../state-pages.ts";
+import type { Environment } from "./environment.ts";
+
+/**
+ * The embedded store. Keys begin with what they are for:
+ *
+ *     [meta, partition]                 epoch, log, journal bookmark, input position
+ *     [instance, partition, id]         the instance, encoded
+ *     [index, partition, id]            what it is found by, to know what to take back
+ *     [steps, partition, id]            journal offsets of its last steps
+ *     [due, partition, time, id]        its earliest timer
+ *     [parked, partition, id]
+ *     [rejection, partition, offset]
+ *     [flow | state | thing, name, id]  partition: look-ups over all partitions, in the order of ids
+ *
+ * A commit is one transaction. It is not flushed: what a crash takes back is folded again.
+ */
+const META = 0;
+const INSTANCE = 1;
+const INDEX = 2;
+const STEPS = 3;
+const DUE = 4;
+const PARKED = 5;
+const REJECTION = 6;
+const BY_FLOW = 7;
+const BY_STATE = 8;
+const BY_THING = 9;
+
+/** lmdb takes no longer keys. */
+const KEY_BYTES_MAX = 1_900;
+
+interface Meta {
+  readonly epoch: number;
+  readonly log: string;
+  readonly journal: Bookmark;
+  readonly input: { offset: number; time: number; stamps: [string, { n: number; time: number }][] };
+}
+
+export class LmdbStateStore implements StateStore {
+  readonly #environment: Environment;
+  readonly #db: Database<unknown>;
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+    this.#db = environment.root.openDB({ name: "state" });
+  }
+
+  #meta(partition: number): Meta | undefined {
+    return this.#db.get([META, partition]) as Meta | undefined;
+  }
+
+  async claim(partition: number, epoch: number, log: string): Promise<StoredPartition> {
+    return await this.#environment.root.transaction(() => {
+      const meta = this.#meta(partition);
+      if (meta !== undefined && meta.epoch > epoch) throw newerClaim(partition, epoch, meta.epoch);
+      if (meta !== undefined && meta.log !== log) throw otherLog(log, meta.log);
+      const journal = meta?.journal ?? startBookmark;
+      const input = meta?.input ?? writePosition(startPosition);
+      void this.#db.put([META, partition], { epoch, log, journal, input });
+      return { journal, input: readPosition(input) };
+    });
+  }
+
+  async load(
+    partition: number,
+    ids: readonly InstanceId[],
+    at: Bookmark,
+  ): Promise<ReadonlyMap<InstanceId, string>> {
+    // Behind the commits that were sent before: they are carried out in order.
+    await this.#db.committed;
+    this.#expect(partition, at);
+    const found = new Map<InstanceId, string>();
+    for (const id of ids) {
+      const json = this.#db.get([INSTANCE, partition, id]) as string | undefined;
+      if (json !== undefined) found.set(id, json);
+    }
+    return found;
+  }
+
+  async commit(partition: number, epoch: number, change: PartitionChange): Promise<DuePage> {
+    return await this.#environment.root.transaction(() => {
+      const { from, to } = change;
+      const meta = this.#meta(partition);
+      if (meta !== undefined && meta.epoch > epoch) throw newerClaim(partition, epoch, meta.epoch);
+      const held = meta?.journal ?? startBookmark;
+      if (meta === undefined || held.offset < from.offset || held.offset > to.offset) {
+        throw otherPosition(partition, from, meta?.journal);
+      }
+      for (const one of change.instances) this.#putInstance(partition, one);
+      for (const one of change.rejections)
+        void this.#db.put([REJECTION, partition, one.offset], one);
+      if (change.rejections.length > 0) this.#dropOldRejections(partition);
+      const input = writePosition(change.input);
+      void this.#db.put([META, partition], { epoch, log: meta.log, journal: to, input });
+      return this.#page(partition, change.due);
+    });
+  }
+
+  async due(partition: number, range: DueRange, at: Bookmark): Promise<DuePage> {
+    await this.#db.committed;
+    this.#expect(partition, at);
+    return this.#page(partition, range);
+  }
+
+  #expect(partition: number, at: Bookmark): void {
+    const held = this.#meta(partition)?.journal;
+    if (held === undefined || writeBookmark(held) !== writeBookmark(at)) {
+      throw otherPosition(partition, at, held);
+    }
+  }
+
+  #putInstance(partition: number, stored: StoredInstance): void {
+    const { id, json, index, steps } = stored;
+    void this.#db.put([INSTANCE, partition, id], json);
+    const old = this.#db.get([INDEX, partition, id]) as InstanceIndex | undefined;
+    if (JSON.stringify(old) !== JSON.stringify(index)) this.#reindex(partition, id, old, index);
+    if (steps.length === 0) return;
+    const before = (this.#db.get([STEPS, partition, id]) as number[] | undefined) ?? [];
+    void this.#db.put([STEPS, partition, id], mergeSteps(before, stored));
+  }
+
+  #reindex(
+    partition: number,
+    id: InstanceId,
+    old: InstanceIndex | undefined,
+    index: InstanceIndex,
+  ): void {
+    const wanted = keysOf(partition, id, index);
+    const had = old === undefined ? new Map<string, Key>() : keysOf(partition, id, old);
+    for (const [name, key] of had) if (!wanted.has(name)) void this.#db.remove(key);
+    for (const [name, key] of wanted) if (!had.has(name)) void this.#db.put(key, partition);
+    void this.#db.put([INDEX, partition, id], index);
+  }
+
+  #page(partition: number, { after, by }: DueRange): DuePage {
+    const due: { id: InstanceId; at: EpochMs }[] = [];
+    const range = { start: [DUE, partition, after + 1], end: [DUE, partition, by + 1] };
+    for (const key of this.#db.getKeys({ ...range, limit: DUE_PAGE_MAX } as never)) {
+      const [, , at, id] = key as unknown as [number, number, number, InstanceId];
+      due.push({ id, at });
+    }
+    return { until: due.length < DUE_PAGE_MAX ? by : untilOf(due, by), due };
+  }
+
+  #dropOldRejections(partition: number): void {
+    const range = { start: [REJECTION, partition, -1], end: [REJECTION, partition, Infinity] };
+    const over = this.#db.getKeysCount(range as never) - REJECTIONS_LISTED_MAX;
+    if (over <= 0) return;
+    for (const key of this.#db.getKeys({ ...range, limit: over } as never))
+      void this.#db.remove(key);
+  }
+
+  // ---- look-ups
+
+  async instance(partition: number, id: InstanceId): Promise<Instance | undefined> {
+    const json = this.#db.get([INSTANCE, partition, id]) as string | undefined;
+    return json === undefined ? undefined : (JSON.parse(json) as Instance);
+  }
+
+  async history(partition: number, id: InstanceId): Promise<readonly number[]> {
+    return (this.#db.get([STEPS, partition, id]) as number[] | undefined) ?? [];
+  }
+
+  async instances(query: InstanceQuery): Promise<InstancePage> {
+    const items: Instance[] = [];
+    let last: InstanceId | undefined;
+    for (const { key, value } of this.#db.getRange(rangeOf(query) as never)) {
+      const id = (key as unknown as Key[]).at(-1) as InstanceId;
+      if (id === query.cursor) continue;
+      const partition = value as number;
+      const index = this.#db.get([INDEX, partition, id]) as InstanceIndex | undefined;
+      if (index === undefined || !isWanted(id, index, query)) continue;
+      if (items.length === query.limit) return { items, ...(last !== undefined && { next: last }) };
+      const json = this.#db.get([INSTANCE, partition, id]) as string;
+      items.push(JSON.parse(json) as Instance);
+      last = id;
+    }
+    return { items };
+  }
+
+  async rejections(query: RejectionQuery): Promise<RejectionPage> {
+    const after = parseRejectionCursor(query.cursor);
+    const candidates: PlacedRejection[] = [];
+    const range = { start: [META, -1], end: [META, Infinity] };
+    for (const key of this.#db.getKeys(range as never)) {
+      const partition = (key as unknown as number[])[1] as number;
+      candidates.push(...this.#rejectionsOf(partition, query, after?.at ?? Infinity));
+    }
+    return pageOfRejections(candidates, query);
+  }
+
+  #rejectionsOf(partition: number, query: RejectionQuery, until: EpochMs): PlacedRejection[] {
+    const found: PlacedRejection[] = [];
+    const range = {
+      start: [REJECTION, partition, Infinity],
+      end: [REJECTION, partition, -1],
+      reverse: true,
+    };
+    for (const { value } of this.#db.getRange(range as never)) {
+      const one = value as StoredRejection;
+      if (one.at > until || one.ns !== query.ns) continue;
+      if (query.flow !== undefined && one.flow !== query.flow) continue;
+      found.push({ ...one, partition });
+      // One more than a page, and one that the cursor may stand on.
+      if (found.length > query.limit + 1) break;
+    }
+    return found;
+  }
+
+  async parked(partition: number): Promise<readonly Instance[]> {
+    const found: Instance[] = [];
+    const range = { start: [PARKED, partition], end: [PARKED, partition + 1] };
+    for (const key of this.#db.getKeys(range as never)) {
+      const id = (key as unknown as Key[])[2] as InstanceId;
+      found.push(JSON.parse(this.#db.get([INSTANCE, partition, id]) as string) as Instance);
+    }
+    return found;
+  }
+
+  async position(partition: number): Promise<StoredPartition | undefined> {
+    const meta = this.#meta(partition);
+    if (meta === undefined) return undefined;
+    return { journal: meta.journal, input: readPosition(meta.input) };
+  }
+
+  async close(): Promise<void> {
+    await this.#db.committed;
+  }
+}
+
+/** The index entries of an instance, by a name of their own. */
+function keysOf(partition: number, id: InstanceId, index: InstanceIndex): Map<string, Key> {
+  const keys: Key[][] = [
+    [BY_FLOW, index.flow, id],
+    ...index.states.map((state) => [BY_STATE, `${index.flow} ${state}`, id]),
+  ];
+  if (index.thing !== undefined) keys.push([BY_THING, index.thing, id]);
+  if (index.due !== undefined) keys.push([DUE, partition, index.due, id]);
+  if (index.parked) keys.push([PARKED, partition, id]);
+  const short = keys.filter((key) => Buffer.byteLength(key.join(" ")) <= KEY_BYTES_MAX);
+  return new Map(short.map((key) => [key.join(" "), key as unknown as Key]));
+}
+
+function rangeOf(query: InstanceQuery): { start: Key[]; end: Key[] } {
+  const ns = encodePart(query.ns);
+  const from = query.cursor ?? "";
+  if (query.thing !== undefined) {
+    const name = `${ns}/${encodePart(query.thing)}`;
+    return { start: [BY_THING, name, from], end: [BY_THING, `${name}\0`] };
+  }
+  if (query.flow === undefined) {
+    // All flows of a namespace: their ids begin as their flows do, so this is the order of ids, too.
+    const flow = from.split("/").slice(0, 2).join("/");
+    const start = from === "" ? [BY_FLOW, `${ns}/`] : [BY_FLOW, flow, from];
+    return { start, end: [BY_FLOW, `${ns}0`] };
+  }
+  const flow = `${ns}/${encodePart(query.flow)}`;
+  if (query.state === undefined)
+    return { start: [BY_FLOW, flow, from], end: [BY_FLOW, `${flow}\0`] };
+  const name = `${flow} ${query.state}`;
+  return { start: [BY_STATE, name, from], end: [BY_STATE, `${name}\0`] };
+}
+
+function writePosition({ offset, time, stamps }: Position): Meta["input"] {
+  return { offset, time, stamps: [...stamps] };
+}
+
+function readPosition({ offset, time, stamps }: Meta["input"]): Position {
+  return { offset, time, stamps: new Map(stamps) };
+}

@@ -1,0 +1,57 @@
+import type { InstanceId } from "../../contract/names.ts";
+import { type Position, startPosition } from "../../contract/position.ts";
+import { type Bookmark, startBookmark } from "../../contract/reader.ts";
+import type { InstanceIndex, StoredRejection } from "../../ports/state-store.ts";
+
+export interface StoredRow {
+  readonly json: string;
+  readonly index: InstanceIndex;
+  readonly steps: readonly number[];
+}
+
+/** What the test world's store holds of one partition. */
+export interface StoredFold {
+  epoch: number;
+  log: string | undefined;
+  journal: Bookmark;
+  input: Position;
+  instances: Map<InstanceId, StoredRow>;
+  rejections: StoredRejection[];
+}
+
+/** The store of the test world: it outlives its clients, and can be wiped or set back like a server. */
+export class MemoryStateServer {
+  #partitions = new Map<number, StoredFold>();
+
+  partition(partition: number): StoredFold {
+    let fold = this.#partitions.get(partition);
+    if (fold === undefined) {
+      fold = {
+        epoch: -1,
+        log: undefined,
+        journal: startBookmark,
+        input: startPosition,
+        instances: new Map(),
+        rejections: [],
+      };
+      this.#partitions.set(partition, fold);
+    }
+    return fold;
+  }
+
+  partitions(): readonly number[] {
+    return [...this.#partitions.keys()].sort((a, b) => a - b);
+  }
+
+  wipe(): void {
+    this.#partitions = new Map();
+  }
+
+  /** A backup that `restore` sets the store back to, as a failover to a lagging replica does. */
+  backup(): () => void {
+    const copy = structuredClone(this.#partitions);
+    return () => {
+      this.#partitions = structuredClone(copy);
+    };
+  }
+}

@@ -1,0 +1,90 @@
+import * as z from "zod";
+import { parseHeader } from "./header.ts";
+
+/**
+ * Records of the `events` topic: whatever a device, a person or an effect's result says to an instance.
+ *
+ * Metadata in the header, payload as the value. Every record is stamped `(w, n)`: the writer and its
+ * rising count; a receiver drops what is not above the writer's highest `n` (invariant P2).
+ */
+const stamped = {
+  v: z.literal(1),
+  ns: z.string().min(1),
+  /** Writer: a gateway's or dispatcher's random name, or the source log of a copy or a `send`. */
+  w: z.string().min(1),
+  n: z.int().nonnegative(),
+  /** W3C `traceparent`. */
+  trace: z.string().optional(),
+};
+
+/** A device's publish. Value: the payload as it came. */
+const deviceEvent = z.object({
+  ...stamped,
+  kind: z.literal("device"),
+  topic: z.string().min(1),
+  client: z.string(),
+  /** The client's thing, where its identity names one. */
+  thing: z.string().min(1).optional(),
+  qos: z.int().min(0).max(2),
+  /** MQTT 5 user properties. */
+  props: z.record(z.string(), z.union([z.string(), z.array(z.string())])).optional(),
+  /** Set on a copy: the log time at which the original arrived. */
+  at: z.int().optional(),
+});
+
+/** Something said to one instance by a person, a program or another instance. Value: a JSON object. */
+const signal = z.object({
+  ...stamped,
+  kind: z.literal("signal"),
+  flow: z.string().min(1),
+  key: z.string().min(1),
+  type: z.string().min(1),
+  id: z.string().min(1),
+  /** The effect id of a `send`, when an instance said it. */
+  effect: z.string().optional(),
+});
+
+/** How an effect ended. Value: a JSON object with what there is to tell. */
+const result = z.object({
+  ...stamped,
+  kind: z.literal("result"),
+  flow: z.string().min(1),
+  key: z.string().min(1),
+  effect: z.string().min(1),
+  outcome: z.enum(["delivered", "refused", "superseded", "done", "error"]),
+});
+
+/** The dispatcher puts an effect aside that takes over a second. Value: the effect. */
+const parked = z.object({
+  ...stamped,
+  kind: z.literal("parked"),
+  flow: z.string().min(1),
+  key: z.string().min(1),
+  effect: z.string().min(1),
+});
+
+const eventHeader = z.discriminatedUnion("kind", [deviceEvent, signal, result, parked]);
+
+export type EventHeader = z.infer<typeof eventHeader>;
+export type DeviceEvent = z.infer<typeof deviceEvent>;
+export type Signal = z.infer<typeof signal>;
+export type Result = z.infer<typeof result>;
+export type Parked = z.infer<typeof parked>;
+
+/** @returns the header, or why it is none; never throws */
+export function parseEventHeader(text: string | undefined): EventHeader | { malformed: string } {
+  const header = parseHeader(text);
+  if (header === undefined) return { malformed: "the record has no millrace header of JSON" };
+  const parsed = eventHeader.safeParse(header);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  return { malformed: `header ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "invalid"}` };
+}
+
+/** Effects of one step are numbered below this, so that a `send`'s place in the journal is one number. */
+const EFFECTS_PER_STEP_MAX = 1_000;
+
+/** The stamp of a `send`: its place in the source journal, rising as the dispatcher reads it. */
+export function sendStamp(journalOffset: number, index: number): number {
+  return journalOffset * EFFECTS_PER_STEP_MAX + index;
+}

@@ -1,0 +1,71 @@
+/**
+ * Names and ids as they are joined on the wire.
+ *
+ * Every part is percent-encoded where it is joined, so that `/` in a thing's name can never be taken
+ * for a border between parts.
+ */
+
+/** One running machine: the tenant, the flow and the key that its events share. */
+export interface InstanceRef {
+  readonly ns: string;
+  readonly flow: string;
+  readonly key: string;
+}
+
+/** `ns/flow/key`, each part percent-encoded. */
+export type InstanceId = string & { readonly "~instanceId": true };
+
+/** `ns/flow/key/generation/seq/index`; never repeats, across generations of one key included. */
+export type EffectId = string & { readonly "~effectId": true };
+
+export const DEFAULT_NAMESPACE = "default";
+
+const plain = /^[A-Za-z0-9_.~-]*$/;
+
+export function encodePart(part: string): string {
+  return plain.test(part) ? part : encodeURIComponent(part);
+}
+
+/** @throws URIError for a part that is not percent-encoded UTF-8 */
+export function decodePart(part: string): string {
+  return part.includes("%") ? decodeURIComponent(part) : part;
+}
+
+/** The key of a record on `events` and `journal`: a thing and every instance keyed by it share it. */
+export function logKey(ns: string, key: string): string {
+  return `${encodePart(ns)}/${encodePart(key)}`;
+}
+
+export function instanceId(ref: InstanceRef): InstanceId {
+  return `${encodePart(ref.ns)}/${encodePart(ref.flow)}/${encodePart(ref.key)}` as InstanceId;
+}
+
+export function parseInstanceId(id: InstanceId): InstanceRef {
+  const [ns = "", flow = "", key = ""] = id.split("/");
+  return { ns: decodePart(ns), flow: decodePart(flow), key: decodePart(key) };
+}
+
+export function effectId(
+  ref: InstanceRef,
+  generation: number,
+  seq: number,
+  index: number,
+): EffectId {
+  return `${instanceId(ref)}/${generation}/${seq}/${index}` as EffectId;
+}
+
+export interface EffectRef extends InstanceRef {
+  readonly generation: number;
+  readonly seq: number;
+  readonly index: number;
+}
+
+/** @returns undefined for text that is not an effect's id */
+export function parseEffectId(id: string): EffectRef | undefined {
+  const parts = id.split("/");
+  if (parts.length !== 6) return undefined;
+  const [generation, seq, index] = parts.slice(3).map(Number);
+  if (![generation, seq, index].every((n) => Number.isSafeInteger(n))) return undefined;
+  const [ns, flow, key] = parts.map(decodePart);
+  return { ns, flow, key, generation, seq, index } as EffectRef;
+}

@@ -1,0 +1,26 @@
+import { describe, expect, test } from "vitest";
+import { movePosition, startPosition, WRITER_SILENT_MS_MAX } from "./position.ts";
+
+describe("the position of a partition", () => {
+  test("takes over what an append says, and keeps the stamps of writers that it does not name", () => {
+    const one = movePosition(startPosition, { offset: 5, time: 100, stamps: { a: 1, b: 7 } });
+    const two = movePosition(one, { offset: 9, time: 110, stamps: { a: 4 } });
+    expect(two.offset).toBe(9);
+    expect(Object.fromEntries(two.stamps)).toEqual({
+      a: { n: 4, time: 110 },
+      b: { n: 7, time: 100 },
+    });
+  });
+
+  test("never runs back, in offset or in time", () => {
+    const one = movePosition(startPosition, { offset: 5, time: 100 });
+    expect(movePosition(one, { offset: 3, time: 90 })).toEqual(one);
+  });
+
+  test("forgets a writer after a day of silence, by the log's time", () => {
+    const one = movePosition(startPosition, { offset: 1, time: 0, stamps: { a: 1 } });
+    const day = movePosition(one, { offset: 2, time: WRITER_SILENT_MS_MAX });
+    expect(day.stamps.has("a")).toBe(true);
+    expect(movePosition(day, { offset: 3, time: WRITER_SILENT_MS_MAX + 1 }).stamps.size).toBe(0);
+  });
+});

@@ -1,0 +1,44 @@
+import type { EpochMs } from "./time.ts";
+
+/**
+ * How far a partition's input log has been read, and by whose hand it was written.
+ *
+ * The last record of every append to the journal carries the change, so that the store takes both from
+ * the journal and is never ahead of it (invariant I4).
+ */
+export interface Position {
+  /** Offset of the next input record to read. */
+  readonly offset: number;
+  /** Log time of the input read so far; never runs back. */
+  readonly time: EpochMs;
+  /** The highest `n` taken from each writer, and when. */
+  readonly stamps: ReadonlyMap<string, Stamp>;
+}
+
+export interface Stamp {
+  readonly n: number;
+  readonly time: EpochMs;
+}
+
+/** What an append adds to a position: `stamps` holds only the writers that it moved. */
+export interface PositionChange {
+  readonly offset: number;
+  readonly time: EpochMs;
+  readonly stamps?: Readonly<Record<string, number>> | undefined;
+}
+
+export const startPosition: Position = { offset: 0, time: 0, stamps: new Map() };
+
+/** A gateway's random name is forgotten after a day of silence; the longest repeat is far shorter. */
+export const WRITER_SILENT_MS_MAX = 24 * 60 * 60 * 1000;
+
+/** Applies a journalled change. Pure and total, so that every fold forgets the same writers. */
+export function movePosition(from: Position, change: PositionChange): Position {
+  const time = Math.max(from.time, change.time);
+  const stamps = new Map(from.stamps);
+  for (const [writer, n] of Object.entries(change.stamps ?? {})) stamps.set(writer, { n, time });
+  for (const [writer, stamp] of stamps) {
+    if (stamp.time < time - WRITER_SILENT_MS_MAX) stamps.delete(writer);
+  }
+  return { offset: Math.max(from.offset, change.offset), time, stamps };
+}

@@ -1,0 +1,84 @@
+import { type Instance, isEnded } from "../../contract/instance.ts";
+import { isJsonObject } from "../../contract/json.ts";
+import type { Cause } from "../../contract/journal-record.ts";
+import type { DeviceInput } from "../input.ts";
+import type { MachineEvent } from "../machine-run.ts";
+import { type Change, type Decision, ignored, reject, transitionOn } from "../transition.ts";
+import type { World } from "../world.ts";
+
+/** A device's event for its instance, which it begins where there is none and it may. */
+export function decideDeviceEvent(
+  instance: Instance | undefined,
+  input: DeviceInput,
+  world: World,
+): Decision {
+  const { flow, to, at, type, payload, misfit } = input;
+  if (instance !== undefined && input.offset <= instance.in) return ignored("repeat");
+  const running = instance !== undefined && !isEnded(instance) ? instance : undefined;
+  const cause = causeOf(input);
+  const turn = { at, cause, to, payload };
+  if (misfit !== undefined) return reject(turn, misfit.code, misfit.detail);
+  if (input.id !== undefined && instance?.ids?.includes(input.id)) return ignored("repeat");
+  if (running === undefined && flow.starts?.has(type) === false) {
+    const names = [...flow.starts].join(", ");
+    return reject(
+      turn,
+      "no-instance",
+      `there is no running instance, and only ${names} may begin one`,
+    );
+  }
+  if (flow.strict && !flow.vocabulary.hears(type)) {
+    return reject(
+      turn,
+      "unknown-event",
+      `no state of ${flow.name} knows \`${type}\`, and it is strict`,
+    );
+  }
+  return transitionOn(
+    {
+      flow,
+      before: running,
+      to,
+      cause,
+      event: eventOf(input),
+      levels: input.levels,
+      at,
+      change: changeOf(instance, running, input, world),
+      payload,
+    },
+    world,
+  );
+}
+
+function causeOf(input: DeviceInput): Cause {
+  const { type, offset, thing, client, topic, id } = input;
+  return { kind: "device", type, offset, thing, client, topic, ...(id !== undefined && { id }) };
+}
+
+/** The payload's members, with the engine's own over them. */
+function eventOf(input: DeviceInput): MachineEvent {
+  const { payload, type, thing, originAt, at } = input;
+  const own = { type, at: originAt ?? at, thing, payload };
+  return isJsonObject(payload) ? { ...payload, ...own } : own;
+}
+
+function changeOf(
+  last: Instance | undefined,
+  running: Instance | undefined,
+  input: DeviceInput,
+  world: World,
+): Change {
+  const ids = last?.ids ?? [];
+  return {
+    in: input.offset,
+    ...(input.id !== undefined && {
+      ids: [...ids, input.id].slice(-world.limits.eventIdsMax),
+    }),
+    ...(running === undefined && {
+      generation: input.offset,
+      thing: input.thing,
+      // What the last generation left parked is still to be carried out.
+      ...(last?.owed && { owed: last.owed }),
+    }),
+  };
+}

@@ -1,0 +1,69 @@
+import { type Instance, isEnded } from "../../contract/instance.ts";
+import type { Cause } from "../../contract/journal-record.ts";
+import type { Flow } from "../../flow/flow.ts";
+import type { SignalInput } from "../input.ts";
+import { type Decision, ignored, reject, transitionOn } from "../transition.ts";
+import type { World } from "../world.ts";
+
+/** An event for one instance. Only what another instance sends may begin one. */
+export function decideSignal(
+  instance: Instance | undefined,
+  input: SignalInput,
+  world: World,
+): Decision {
+  const { to, at, type, payload } = input;
+  if (instance !== undefined && input.offset <= instance.in) return ignored("repeat");
+  const running = instance !== undefined && !isEnded(instance) ? instance : undefined;
+  const cause = causeOf(input);
+  const turn = { at, cause, to, payload };
+  if (instance?.ids?.includes(input.id)) return ignored("repeat");
+  const flow = running === undefined ? flowToBegin(input, world) : world.flow(running.version);
+  if (flow === undefined) {
+    if (running === undefined) return reject(turn, "no-instance", "there is no running instance");
+    return reject(
+      turn,
+      "unknown-version",
+      `flow version ${running.version} is not in the registry`,
+    );
+  }
+  if (flow.strict && !flow.vocabulary.hears(type)) {
+    return reject(
+      turn,
+      "unknown-event",
+      `no state of ${flow.name} knows \`${type}\`, and it is strict`,
+    );
+  }
+  const ids = [...(instance?.ids ?? []), input.id].slice(-world.limits.eventIdsMax);
+  return transitionOn(
+    {
+      flow,
+      before: running,
+      to,
+      cause,
+      event: { ...payload, type, at, payload },
+      levels: [],
+      at,
+      change: {
+        in: input.offset,
+        ids,
+        ...(running === undefined && {
+          generation: input.offset,
+          ...(instance?.owed && { owed: instance.owed }),
+        }),
+      },
+      payload,
+    },
+    world,
+  );
+}
+
+function flowToBegin(input: SignalInput, world: World): Flow | undefined {
+  if (input.effect === undefined) return undefined;
+  const flow = world.current(input.to.ns, input.to.flow);
+  return flow?.starts?.has(input.type) === false ? undefined : flow;
+}
+
+function causeOf(input: SignalInput): Cause {
+  const { type, offset, id, effect } = input;
+  return { kind: "signal", type, offset, id, ...(effect !== undefined && { effect }) };
+}

@@ -1,0 +1,91 @@
+import { type Instance, isEnded, type Owed, type Timer } from "../../contract/instance.ts";
+import { effectId } from "../../contract/names.ts";
+import type { EpochMs } from "../../contract/time.ts";
+import type { TimerInput } from "../input.ts";
+import { fireTimer } from "../timers.ts";
+import { type Decision, ignored, reject, transitionOn } from "../transition.ts";
+import type { World } from "../world.ts";
+import { settle } from "./result.ts";
+
+/**
+ * The earliest timer of an instance fires, if it is due by now and the instance still holds it.
+ *
+ * A timer that the machine cannot take is gone all the same: otherwise it would fire for ever.
+ */
+export function decideTimer(
+  instance: Instance | undefined,
+  input: TimerInput,
+  world: World,
+): Decision {
+  if (instance === undefined) return ignored("timer-gone");
+  const next = earliest(instance);
+  if (next === undefined || next.due > input.at) return ignored("timer-gone");
+  return next.timer === undefined
+    ? expire(instance, next.key, next.owed, input, world)
+    : fire(instance, next.timer, input, world);
+}
+
+function fire(instance: Instance, timer: Timer, input: TimerInput, world: World): Decision {
+  const { to, at } = input;
+  const cause = { kind: "timer", type: timer.id, due: timer.due } as const;
+  const timers = fireTimer(instance.timers ?? [], timer);
+  const flow = world.flow(instance.version);
+  const turn = { at, cause, to, payload: null };
+  if (flow === undefined) {
+    const detail = `flow version ${instance.version} is not in the registry`;
+    return reject(turn, "unknown-version", detail, without(instance, timers));
+  }
+  const event = { ...(timer.event ?? { type: timer.id }), at };
+  const decision = transitionOn(
+    { flow, before: instance, ...turn, event, levels: [], change: { timers } },
+    world,
+  );
+  if (decision.kind !== "rejected") return decision;
+  return {
+    kind: "rejected",
+    rejected: { ...decision.rejected, instance: without(instance, timers) },
+  };
+}
+
+function without(instance: Instance, timers: readonly Timer[]): Instance {
+  const { timers: _old, ...rest } = instance;
+  return timers.length > 0 ? { ...rest, timers } : rest;
+}
+
+function expire(
+  instance: Instance,
+  key: string,
+  owed: Owed,
+  input: TimerInput,
+  world: World,
+): Decision {
+  const [generation = 0, seq = 0, index = 0] = key.split("/").map(Number);
+  const effect = effectId(instance, generation, seq, index);
+  const expired = { to: input.to, at: input.at, outcome: "expired", payload: {}, effect } as const;
+  const decision = settle(instance, key, owed, expired, world);
+  if (decision.kind !== "rejected") return decision;
+  const { [key]: _expired, ...rest } = instance.owed ?? {};
+  return {
+    kind: "rejected",
+    rejected: { ...decision.rejected, instance: { ...instance, owed: rest } },
+  };
+}
+
+type Due =
+  | { readonly due: EpochMs; readonly timer: Timer }
+  | { readonly due: EpochMs; readonly timer: undefined; readonly key: string; readonly owed: Owed };
+
+/** The earliest of its timers and deadlines; of equal ones, the one that was set first. */
+function earliest(instance: Instance): Due | undefined {
+  let best: Due | undefined;
+  if (!isEnded(instance)) {
+    for (const timer of instance.timers ?? []) {
+      if (best === undefined || timer.due < best.due) best = { due: timer.due, timer };
+    }
+  }
+  for (const [key, owed] of Object.entries(instance.owed ?? {})) {
+    if (owed.deadline === undefined || (best !== undefined && owed.deadline >= best.due)) continue;
+    best = { due: owed.deadline, timer: undefined, key, owed };
+  }
+  return best;
+}

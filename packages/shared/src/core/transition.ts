@@ -1,0 +1,383 @@
+import type { CommandEffect, Effect, Verdict } from "../contract/effect.ts";
+import type { Instance, Owed, Timer } from "../contract/instance.ts";
+import type { Json } from "../contract/json.ts";
+import type { Cause, Rejected, RejectionCode, Step } from "../contract/journal-record.ts";
+import type { InstanceRef } from "../contract/names.ts";
+import type { EpochMs } from "../contract/time.ts";
+import { Bug } from "../errors/assert.ts";
+import { EffectError, type EffectDraft } from "../flow/actions.ts";
+import { ExpressionError } from "../flow/expression.ts";
+import type { Flow } from "../flow/flow.ts";
+import {
+  type Action,
+  activeIds,
+  begin,
+  historyIds,
+  keepSnapshot,
+  type MachineEvent,
+  plainJson,
+  restore,
+  type Snapshot,
+  take,
+} from "./machine-run.ts";
+import { cancelTimer, setTimer } from "./timers.ts";
+import type { World } from "./world.ts";
+
+/** What an input came to. Errors are answers, too. */
+export type Decision =
+  | {
+      readonly kind: "step";
+      readonly step: Step;
+      /** The step, encoded. */
+      readonly json: string;
+      /** Its instance, encoded: a part of `json`. */
+      readonly instanceJson: string;
+    }
+  | { readonly kind: "rejected"; readonly rejected: Rejected }
+  | { readonly kind: "ignored"; readonly why: Ignored };
+
+/** Why an input changes nothing and is not written down; counted by these names. */
+export type Ignored =
+  | "no-transition"
+  | "repeat"
+  | "outcome-not-awaited"
+  | "instance-ended"
+  | "timer-gone"
+  | "no-listener";
+
+export function ignored(why: Ignored): Decision {
+  return { kind: "ignored", why };
+}
+
+/** Everything that one transition is about. */
+export interface Turn {
+  readonly flow: Flow;
+  /** undefined where the input begins a new instance. */
+  readonly before: Instance | undefined;
+  readonly to: InstanceRef;
+  readonly cause: Cause;
+  /** undefined where only what is owed changes, and the machine is not to hear of it. */
+  readonly event: MachineEvent | undefined;
+  readonly levels: readonly string[];
+  readonly at: EpochMs;
+  /** What of the instance this input changes, whatever the machine does. */
+  readonly change: Change;
+  /** The input's payload, for a rejection. */
+  readonly payload: Json;
+}
+
+export interface Change {
+  readonly in?: number;
+  readonly ids?: readonly string[];
+  readonly thing?: string;
+  /** Generation of a new instance. */
+  readonly generation?: number;
+  readonly timers?: readonly Timer[];
+  readonly owed?: Readonly<Record<string, Owed>>;
+}
+
+/** Lets the machine take the event, and writes down what came of it. Never throws for an input's sake. */
+export function transitionOn(turn: Turn, world: World): Decision {
+  try {
+    return new Transition(turn, world).run();
+  } catch (error) {
+    return rejectionOf(error, turn);
+  }
+}
+
+function rejectionOf(error: unknown, turn: Turn): Decision {
+  if (error instanceof Bug) throw error;
+  const { message } = error instanceof Error ? error : new Error(String(error));
+  return reject(turn, codeOf(error, message), innermost(message));
+}
+
+function codeOf(error: unknown, message: string): RejectionCode {
+  if (error instanceof Refusal) return error.code;
+  if (error instanceof EffectError) return "bad-effect";
+  if (error instanceof ExpressionError) return "expression";
+  return message.startsWith("Infinite loop detected") ? "microsteps" : "expression";
+}
+
+/** XState wraps what a guard threw into its own words, with the guard's on a line of their own. */
+function innermost(message: string): string {
+  return message.startsWith("Unable to evaluate guard")
+    ? message.split("\n").slice(1).join(" ")
+    : message;
+}
+
+export function reject(
+  turn: Pick<Turn, "at" | "cause" | "to" | "payload">,
+  code: RejectionCode,
+  detail: string,
+  instance?: Instance,
+): Decision {
+  const { at, cause, to, payload } = turn;
+  return {
+    kind: "rejected",
+    rejected: {
+      at,
+      cause,
+      code,
+      detail,
+      ns: to.ns,
+      flow: to.flow,
+      key: to.key,
+      payload,
+      ...(instance && { instance }),
+    },
+  };
+}
+
+class Refusal extends Error {
+  readonly code: RejectionCode;
+
+  constructor(code: RejectionCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** `denied.<name>` events may ask for effects that are denied in turn. */
+const DENIED_ROUNDS_MAX = 10;
+
+class Transition {
+  readonly #turn: Turn;
+  readonly #world: World;
+  readonly #generation: number;
+  readonly #seq: number;
+  readonly #effects: Effect[] = [];
+  #timers: Timer[];
+  #owed: Record<string, Owed>;
+
+  constructor(turn: Turn, world: World) {
+    this.#turn = turn;
+    this.#world = world;
+    const { before, change } = turn;
+    this.#generation = before?.generation ?? change.generation ?? 0;
+    this.#seq = (before?.seq ?? 0) + 1;
+    this.#timers = [...(change.timers ?? before?.timers ?? [])];
+    this.#owed = { ...(change.owed ?? before?.owed) };
+  }
+
+  run(): Decision {
+    const { flow, before, event, change } = this.#turn;
+    this.#prepareScope();
+    let snapshot: Snapshot;
+    if (before === undefined) {
+      const begun = begin(flow);
+      this.#gather(begun.actions);
+      snapshot = begun.snapshot;
+    } else snapshot = restore(flow, before);
+    const hears = event !== undefined && snapshot.status === "active";
+    const moved = hears ? take(flow, snapshot, event) : { snapshot, actions: [] };
+    const unmoved = moved.snapshot === snapshot && moved.actions.length === 0;
+    const settles = change.timers !== undefined || change.owed !== undefined;
+    if (unmoved && before !== undefined && !settles && !flow.journalAll) {
+      return ignored("no-transition");
+    }
+    this.#gather(moved.actions);
+    return this.#conclude(this.#tellDenials(moved.snapshot));
+  }
+
+  #prepareScope(): void {
+    const { flow, before, to, event, levels, at, change } = this.#turn;
+    const thing = before?.thing ?? change.thing ?? to.key;
+    const { scope } = flow;
+    scope.thing = this.#world.thing(to.ns, thing);
+    scope.start = event ?? {};
+    scope.topic = levels;
+    scope.now = at;
+  }
+
+  #gather(actions: readonly Action[]): void {
+    for (const action of actions) {
+      switch (action.type) {
+        case "millrace.effect":
+          this.#addEffect(action.params);
+          break;
+        case "xstate.raise":
+          this.#setTimer(action.params);
+          break;
+        case "xstate.cancel":
+          this.#timers = cancelTimer(this.#timers, action.params.sendId);
+          break;
+        case "xstate.spawnChild": {
+          const { id, input } = action.params;
+          // Entered anew without having been left: the invocation before is nobody's any more.
+          this.#forgetInvoked(id);
+          this.#addEffect({
+            kind: "call",
+            name: id,
+            invoke: id,
+            ...(input as object),
+          } as EffectDraft);
+          break;
+        }
+        case "xstate.stopChild":
+          if (action.params !== undefined) this.#forgetInvoked(action.params.id);
+          break;
+      }
+    }
+  }
+
+  #setTimer(params: (Action & { type: "xstate.raise" })["params"]): void {
+    const { event, delay } = params;
+    if (typeof delay !== "number") return; // raised at once: XState has taken it already
+    const seq = this.#seq;
+    const id = params.id ?? `raise.${seq}.${this.#timers.length}`;
+    const due = this.#turn.at + delay;
+    const bare = Object.keys(event).length === 1 && event.type === id;
+    this.#timers = setTimer(this.#timers, { id, due, seq, ...(bare ? {} : { event }) });
+  }
+
+  #forgetInvoked(invoke: string): void {
+    for (const [key, owed] of Object.entries(this.#owed)) {
+      if (owed.invoke === invoke) delete this.#owed[key];
+    }
+  }
+
+  #addEffect(draft: EffectDraft): void {
+    const index = this.#effects.length;
+    const max = this.#world.limits.effectsMax;
+    if (index >= max) throw new Refusal("too-many-effects", `a step has at most ${max} effects`);
+    const verdict = this.#verdict(draft);
+    const effect = this.#finish(draft, index, verdict);
+    this.#effects.push(effect);
+    if (verdict.allow && "owed" in effect && effect.owed) this.#owe(effect);
+  }
+
+  #finish(draft: EffectDraft, index: number, verdict: Verdict): Effect {
+    if (draft.kind === "command") {
+      const { expiresMs, ...command } = draft;
+      const deadline = expiresMs === undefined ? {} : { deadline: this.#turn.at + expiresMs };
+      return { ...command, index, ...deadline, verdict };
+    }
+    if (draft.kind === "call") return { ...draft, index, owed: true, verdict };
+    return { ...draft, index, verdict };
+  }
+
+  #owe(effect: CommandEffect | Extract<Effect, { kind: "call" }>): void {
+    const { kind, name, index } = effect;
+    this.#owed[`${this.#generation}/${this.#seq}/${index}`] = {
+      kind,
+      name,
+      ...(effect.kind === "command" &&
+        effect.deadline !== undefined && { deadline: effect.deadline }),
+      ...(effect.kind === "call" && effect.invoke !== undefined && { invoke: effect.invoke }),
+    };
+  }
+
+  #verdict(draft: EffectDraft): Verdict {
+    const { to } = this.#turn;
+    const [action, resource] = actionOf(draft);
+    const role = { kind: "flow", ns: to.ns, name: to.flow } as const;
+    return this.#world.authorize(role, action, resource, { key: to.key });
+  }
+
+  /** A denial is an input that the flow may handle; where it does, it is part of this same step. */
+  #tellDenials(snapshot: Snapshot): Snapshot {
+    const { flow, at } = this.#turn;
+    let told = 0;
+    let now = snapshot;
+    for (let i = 0; i < this.#effects.length; i++) {
+      const effect = this.#effects[i] as Effect;
+      if (effect.verdict.allow || now.status !== "active") continue;
+      const type = `denied.${"name" in effect ? effect.name : effect.kind}`;
+      if (!flow.vocabulary.hearsByName(type)) continue;
+      if (++told > DENIED_ROUNDS_MAX)
+        throw new Refusal("microsteps", "denials answered by denials");
+      const moved = take(flow, now, { type, at, by: effect.verdict.by });
+      this.#gather(moved.actions);
+      now = moved.snapshot;
+    }
+    return now;
+  }
+
+  #conclude(snapshot: Snapshot): Decision {
+    const { flow, before, to, cause, at, change } = this.#turn;
+    const status = statusOf(snapshot, before);
+    const ended = status === "done" || status === "failed";
+    // What ends hears of nothing any more; what is parked must still be carried out.
+    const owed = ended ? onlyParked(this.#owed) : this.#owed;
+    const timers = ended ? [] : this.#timers;
+    const active = activeIds(snapshot);
+    const history = historyIds(snapshot);
+    const thing = before?.thing ?? change.thing;
+    const ids = change.ids ?? before?.ids;
+    const instance: Instance = {
+      ns: to.ns,
+      flow: to.flow,
+      key: to.key,
+      version: flow.version,
+      generation: this.#generation,
+      seq: this.#seq,
+      status,
+      state: snapshot.value,
+      context: snapshot.context,
+      ...(active && { active }),
+      ...(history && { history }),
+      ...(timers.length > 0 && { timers }),
+      ...(Object.keys(owed).length > 0 && { owed }),
+      ...(status === "done" &&
+        snapshot.output !== undefined && { output: plainJson(snapshot.output) }),
+      ...(status === "failed" && { error: plainJson(snapshot.error) }),
+      ...(thing !== undefined && { thing }),
+      in: change.in ?? before?.in ?? -1,
+      ...(ids && ids.length > 0 && { ids }),
+      startedAt: before?.startedAt ?? at,
+      updatedAt: at,
+    };
+    const instanceJson = JSON.stringify(instance);
+    this.#checkSize(instance, instanceJson);
+    keepSnapshot(instance, snapshot);
+    const step: Step = { at, cause, from: before?.state ?? null, effects: this.#effects, instance };
+    return { kind: "step", step, json: this.#encode(step, instanceJson), instanceJson };
+  }
+
+  /** The same text as JSON.stringify(step), without encoding the instance twice. */
+  #encode(step: Step, instanceJson: string): string {
+    const { instance: _instance, ...rest } = step;
+    const json = `${JSON.stringify(rest).slice(0, -1)},"instance":${instanceJson}}`;
+    const max = this.#world.limits.stepBytesMax;
+    if (json.length * 3 <= max) return json;
+    const bytes = Buffer.byteLength(json);
+    if (bytes <= max) return json;
+    throw new Refusal("step-too-big", `the step would be ${bytes} bytes; ${max} is the most`);
+  }
+
+  #checkSize(instance: Instance, json: string): void {
+    const max = this.#world.limits.contextBytesMax;
+    if (json.length * 3 <= max) return; // no text of this length can be longer in UTF-8
+    const { context, owed } = instance;
+    const bytes = Buffer.byteLength(JSON.stringify({ context, owed }));
+    if (bytes <= max) return;
+    const detail = `context and owed effects would be ${bytes} bytes; ${max} is the most`;
+    throw new Refusal("context-too-big", detail);
+  }
+}
+
+function statusOf(snapshot: Snapshot, before: Instance | undefined): Instance["status"] {
+  if (snapshot.status === "done") return "done";
+  if (snapshot.status === "error") return "failed";
+  return before?.status ?? "running";
+}
+
+function onlyParked(owed: Readonly<Record<string, Owed>>): Record<string, Owed> {
+  return Object.fromEntries(Object.entries(owed).filter(([, one]) => one.parked !== undefined));
+}
+
+/** The action and the resource that a policy is asked about. */
+function actionOf(draft: EffectDraft): [action: string, resource: string] {
+  switch (draft.kind) {
+    case "command":
+      return ["iot:Publish", `topic/${draft.topic}`];
+    case "call":
+      return ["millrace:Call", draft.url];
+    case "publish":
+      return ["millrace:Publish", `log/${draft.topic}`];
+    case "send":
+      return ["millrace:Send", `instance/${draft.flow}/${draft.key}`];
+    case "log":
+      return ["millrace:Log", "log"];
+  }
+}

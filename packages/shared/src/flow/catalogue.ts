@@ -1,0 +1,97 @@
+import type { RegistryRecord } from "../contract/registry-record.ts";
+import type { Flow } from "./flow.ts";
+import { compilePublished } from "./load.ts";
+import { Router } from "./routing.ts";
+
+/** What the registry says of one flow. */
+export interface CatalogueEntry {
+  readonly flow: Flow;
+  /** The folder it came from. */
+  readonly origin: string;
+  /** Whether new instances may begin. */
+  readonly retired: boolean;
+}
+
+/**
+ * All flow versions that the registry has, and which of them new instances run. A fold of the
+ * registry: every process reads the same records and holds the same catalogue.
+ */
+export class Catalogue {
+  readonly #versions = new Map<string, Flow>();
+  readonly #current = new Map<string, CatalogueEntry>();
+  readonly #routers = new Map<string, Router>();
+  readonly #listeners = new Set<() => void>();
+  readonly #onFault: (name: string, why: string) => void;
+  #offset = 0;
+
+  /** @param onFault told of a published flow that this program cannot compile */
+  constructor(onFault: (name: string, why: string) => void) {
+    this.#onFault = onFault;
+  }
+
+  /** Offset of the next registry record; all before it are in here. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  apply(offset: number, record: RegistryRecord | undefined): void {
+    this.#offset = offset + 1;
+    if (record?.kind === "flow") this.#publish(record);
+    if (record?.kind === "retired") this.#retire(record);
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Calls after every record. @returns what ends it */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  version(version: string): Flow | undefined {
+    return this.#versions.get(version);
+  }
+
+  /** What new instances of a flow run. */
+  current(ns: string, name: string): Flow | undefined {
+    const entry = this.#current.get(`${ns}/${name}`);
+    return entry === undefined || entry.retired ? undefined : entry.flow;
+  }
+
+  entries(): readonly CatalogueEntry[] {
+    return [...this.#current.values()];
+  }
+
+  router(ns: string): Router {
+    let router = this.#routers.get(ns);
+    if (router === undefined) {
+      router = new Router([...this.#versions.values()].filter((flow) => flow.ns === ns));
+      this.#routers.set(ns, router);
+    }
+    return router;
+  }
+
+  #publish(record: RegistryRecord & { kind: "flow" }): void {
+    const { ns, name, version, file, origin } = record;
+    let flow = this.#versions.get(version);
+    if (flow === undefined) {
+      try {
+        flow = compilePublished(file);
+      } catch (error) {
+        this.#onFault(
+          `${ns}/${name}@${version}`,
+          error instanceof Error ? error.message : String(error),
+        );
+        return;
+      }
+      this.#versions.set(version, flow);
+      this.#routers.delete(ns);
+    }
+    this.#current.set(`${ns}/${name}`, { flow, origin, retired: false });
+  }
+
+  #retire(record: RegistryRecord & { kind: "retired" }): void {
+    const name = `${record.ns}/${record.name}`;
+    const entry = this.#current.get(name);
+    if (entry !== undefined) this.#current.set(name, { ...entry, retired: true });
+  }
+}

@@ -1,0 +1,107 @@
+/** Kinds of faults that the loader finds; docs/flows.md lists each with an example. */
+export type FaultCode =
+  | "syntax"
+  | "unknown-member"
+  | "missing-member"
+  | "wrong-value"
+  | "unsupported"
+  | "expression"
+  | "duration"
+  | "topic"
+  | "reserved"
+  | "unknown-input"
+  | "unknown-command"
+  | "unknown-target"
+  | "missing-initial"
+  | "duplicate-id"
+  | "unreachable-state"
+  | "always-cycle"
+  | "schema"
+  | "never-heard"
+  | "never-used"
+  | "xstate";
+
+/** A place in a flow file: members and indexes from the top. */
+export type Path = readonly (string | number)[];
+
+/** Something wrong with a flow file: where, what, and what to do. */
+export interface Fault {
+  readonly code: FaultCode;
+  /** A warning does not keep the flow from running. */
+  readonly severity: "error" | "warning";
+  readonly path: Path;
+  /** Where it stands in the text, for a file too broken to have paths. */
+  readonly place?: Place;
+  readonly message: string;
+}
+
+/** From 1. */
+export interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Gathers faults, so that all of them are told at once. */
+export class Faults {
+  readonly all: Fault[] = [];
+
+  error(code: FaultCode, path: Path, message: string): void {
+    this.all.push({ code, severity: "error", path, message });
+  }
+
+  syntax(message: string, place: Place = { line: 1, column: 1 }): void {
+    this.all.push({ code: "syntax", severity: "error", path: [], place, message });
+  }
+
+  warn(code: FaultCode, path: Path, message: string): void {
+    this.all.push({ code, severity: "warning", path, message });
+  }
+
+  get failed(): boolean {
+    return this.all.some((fault) => fault.severity === "error");
+  }
+}
+
+/** `machine.states.lit.on.motion[0].guard` */
+export function writePath(path: Path): string {
+  return path
+    .map((part, i) => {
+      if (typeof part === "number") return `[${part}]`;
+      if (!/^[A-Za-z_][\w-]*$/.test(part)) return `["${part}"]`;
+      return i === 0 ? part : `.${part}`;
+    })
+    .join("");
+}
+
+/** The known name nearest to a mistyped one, if one is near. */
+export function nearest(name: string, known: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let least = Math.max(2, Math.floor(name.length / 3)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (distance < least) {
+      least = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
+
+/** ` (did you mean X?)`, or nothing. */
+export function didYouMean(name: string, known: Iterable<string>): string {
+  const near = nearest(name, known);
+  return near === undefined ? "" : ` (did you mean \`${near}\`?)`;
+}

@@ -1,0 +1,90 @@
+import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import type { Json } from "../contract/json.ts";
+import type { Faults, Path, Place } from "./fault.ts";
+
+/** A flow file's text: YAML 1.2, of which JSON is a part, with the place of every member. */
+export interface Source {
+  /** undefined when the text could not be read at all. */
+  readonly value: Json | undefined;
+  /** Where a member stands, from 1; of the nearest member above, when it is absent. */
+  locate(path: Path): Place;
+}
+
+/** A few anchors save typing; thousands are a bomb. */
+const ALIASES_MAX = 100;
+const TEXT_BYTES_MAX = 1_000_000;
+const DEPTH_MAX = 100;
+
+export function readSource(text: string, faults: Faults): Source {
+  const lines = new LineCounter();
+  const nowhere = { value: undefined, locate: () => ({ line: 1, column: 1 }) };
+  if (text.length > TEXT_BYTES_MAX) {
+    faults.syntax(`the file has ${text.length} characters; ${TEXT_BYTES_MAX} is the most`);
+    return nowhere;
+  }
+  if (deepest(text) > DEPTH_MAX) {
+    faults.syntax(`the file nests deeper than ${DEPTH_MAX} levels`);
+    return nowhere;
+  }
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0) {
+    for (const error of document.errors) {
+      const { line, col } = lines.linePos(error.pos[0]);
+      faults.syntax(error.message, { line, column: col });
+    }
+    return nowhere;
+  }
+  try {
+    const value = document.toJS({ maxAliasCount: ALIASES_MAX }) as Json;
+    return { value, locate: (path) => placeOf(document.contents, path, lines) };
+  } catch (error) {
+    faults.syntax(error instanceof Error ? error.message : String(error));
+    return nowhere;
+  }
+}
+
+/** An upper bound of the nesting, before a recursive parser meets it. */
+function deepest(text: string): number {
+  let depth = 0;
+  let most = 0;
+  for (const c of text) {
+    if (c === "[" || c === "{") most = Math.max(most, ++depth);
+    else if (c === "]" || c === "}") depth = Math.max(0, depth - 1);
+  }
+  let indent = 0;
+  for (const line of text.split("\n")) {
+    indent = Math.max(indent, /^[ -]*/.exec(line)?.[0].length ?? 0);
+  }
+  return Math.max(most, indent / 2);
+}
+
+function placeOf(contents: Node | null, path: Path, lines: LineCounter): Place {
+  let node: unknown = contents;
+  let at = contents?.range?.[0] ?? 0;
+  for (const part of path) {
+    const inner = memberOf(node, part);
+    if (inner === undefined) break;
+    node = inner.value;
+    at = inner.at;
+  }
+  const { line, col } = lines.linePos(at);
+  return { line: Math.max(line, 1), column: Math.max(col, 1) };
+}
+
+function memberOf(
+  node: unknown,
+  part: string | number,
+): { value: unknown; at: number } | undefined {
+  if (isMap(node)) {
+    const pair = node.items.find(
+      (item) => isScalar(item.key) && String(item.key.value) === String(part),
+    );
+    if (pair === undefined) return undefined;
+    return { value: pair.value, at: (pair.key as Node).range?.[0] ?? 0 };
+  }
+  if (isSeq(node) && typeof part === "number") {
+    const item = node.items[part] as Node | undefined;
+    return item === undefined ? undefined : { value: item, at: item.range?.[0] ?? 0 };
+  }
+  return undefined;
+}

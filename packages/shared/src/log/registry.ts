@@ -1,0 +1,94 @@
+import { parseHeader } from "../contract/header.ts";
+import { parseRegistryRecord, type RegistryRecord } from "../contract/registry-record.ts";
+import { isOperational } from "../errors/operational.ts";
+import type { Catalogue } from "../flow/catalogue.ts";
+import { type Clock, randomName, sleep } from "../ports/clock.ts";
+import type { EventLog, LogRecord } from "../ports/event-log.ts";
+
+const REPEAT_MS = 200;
+
+/**
+ * The registry as one process keeps up with it: all of it read at start, then followed.
+ *
+ * Records are stamped like events, so that a repeat of an append that was not answered cannot set an
+ * older flow version back in.
+ */
+export class Registry {
+  readonly #log: EventLog;
+  readonly #clock: Clock;
+  readonly #catalogue: Catalogue;
+  readonly #writer: string;
+  readonly #stamps = new Map<string, number>();
+  readonly #waiting = new Set<() => void>();
+  #n = 0;
+  #appending: Promise<unknown> = Promise.resolve();
+  #stop: (() => Promise<void>) | undefined;
+
+  constructor(log: EventLog, catalogue: Catalogue, clock: Clock) {
+    this.#log = log;
+    this.#catalogue = catalogue;
+    this.#clock = clock;
+    this.#writer = randomName(clock, "r");
+  }
+
+  /** Resolves when everything that the registry holds now is known here. */
+  async start(): Promise<void> {
+    this.#stop = await this.#log.follow("registry", 0, this.#catalogue.offset, (records) =>
+      this.#take(records),
+    );
+    await this.read();
+  }
+
+  /** Resolves when this process has read all that the registry holds now. */
+  async read(): Promise<void> {
+    const { end } = await this.#log.bounds("registry", 0);
+    while (this.#catalogue.offset < end) {
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+  }
+
+  /** Resolves when the log has the record and this process has read it. */
+  async publish(record: RegistryRecord): Promise<void> {
+    this.#n += 1;
+    const header = JSON.stringify({ v: 1, kind: record.kind, w: this.#writer, n: this.#n });
+    const key = "name" in record ? `${record.ns}/${record.name}` : null;
+    const append = this.#appending.then(() =>
+      this.#appendUntilAnswered({ key, header, value: JSON.stringify(record) }),
+    );
+    this.#appending = append.catch(() => {});
+    await append;
+    await this.read();
+  }
+
+  async #appendUntilAnswered(record: { key: string | null; header: string; value: string }) {
+    for (;;) {
+      try {
+        return await this.#log.append("registry", 0, [record]);
+      } catch (error) {
+        if (!isOperational(error, "LOG-002")) throw error;
+        await sleep(this.#clock, REPEAT_MS);
+      }
+    }
+  }
+
+  #take(records: readonly LogRecord[]): void {
+    for (const { offset, header, value } of records) {
+      const repeat = this.#isRepeat(header);
+      this.#catalogue.apply(offset, repeat ? undefined : parseRegistryRecord(value));
+    }
+    for (const resolve of this.#waiting) resolve();
+    this.#waiting.clear();
+  }
+
+  #isRepeat(text: string | undefined): boolean {
+    const { w, n } = (parseHeader(text) ?? {}) as { w?: unknown; n?: unknown };
+    if (typeof w !== "string" || typeof n !== "number") return false;
+    if (n <= (this.#stamps.get(w) ?? 0)) return true;
+    this.#stamps.set(w, n);
+    return false;
+  }
+
+  async stop(): Promise<void> {
+    await this.#stop?.();
+  }
+}

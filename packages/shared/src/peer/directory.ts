@@ -1,0 +1,120 @@
+import { TopicTrie } from "../mqtt/topic-trie.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { SessionStore } from "../ports/session-store.ts";
+import type { ForwardedPublish, GatewayLink, Gateways } from "./gateways.ts";
+import { PeerLink } from "./link.ts";
+
+export interface DirectoryOptions {
+  readonly sessions: SessionStore;
+  readonly clock: Clock;
+  readonly token: string | undefined;
+  /** A gateway of this process: it is called directly, and no connection to it is made. */
+  readonly self?: string;
+  /** Told when the list of gateways cannot be read. */
+  readonly onTrouble: (error: unknown) => void;
+}
+
+const LOOK_MS = 1_000;
+
+/** The gateways of the installation, as this process knows them: a connection to each, kept up to date. */
+export class GatewayDirectory implements Gateways {
+  readonly #options: DirectoryOptions;
+  readonly #links = new Map<string, PeerLink>();
+  readonly #tries = new Map<string, TopicTrie<GatewayLink>>();
+  readonly #listeners = new Set<(ns: string, filter: string) => void>();
+  #cancelLook: (() => void) | undefined;
+  #stopped = false;
+
+  constructor(options: DirectoryOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    await this.#look();
+  }
+
+  /** Looks who is there, now and every second. */
+  async #look(): Promise<void> {
+    try {
+      this.#follow(await this.#options.sessions.gateways());
+    } catch (error) {
+      this.#options.onTrouble(error);
+    }
+    if (this.#stopped) return;
+    this.#cancelLook = this.#options.clock.after(LOOK_MS, () => void this.#look());
+  }
+
+  #follow(found: readonly { name: string; url: string }[]): void {
+    if (this.#stopped) return;
+    for (const [name, link] of this.#links) {
+      if (found.some((one) => one.name === name && one.url === link.url)) continue;
+      link.close();
+      this.#links.delete(name);
+    }
+    for (const { name, url } of found) {
+      if (name !== this.#options.self && !this.#links.has(name))
+        this.#links.set(name, this.#link(name, url));
+    }
+  }
+
+  #link(name: string, url: string): PeerLink {
+    const { clock, token } = this.#options;
+    const link: PeerLink = new PeerLink({
+      name,
+      url,
+      token,
+      clock,
+      events: {
+        added: (ns, filter) => this.add(ns, filter, link),
+        removed: (ns, filter) => this.remove(ns, filter, link),
+      },
+    });
+    return link;
+  }
+
+  /** A filter has its first subscriber at a gateway. */
+  add(ns: string, filter: string, at: GatewayLink): void {
+    let trie = this.#tries.get(ns);
+    if (trie === undefined) {
+      trie = new TopicTrie();
+      this.#tries.set(ns, trie);
+    }
+    trie.add(filter, at);
+    for (const listener of this.#listeners) listener(ns, filter);
+  }
+
+  /** The last subscriber of a filter left a gateway. */
+  remove(ns: string, filter: string, at: GatewayLink): void {
+    this.#tries.get(ns)?.remove(filter, at);
+  }
+
+  match(ns: string, topic: string): readonly GatewayLink[] {
+    const found = this.#tries.get(ns)?.match(topic) ?? [];
+    return found.length > 1 ? [...new Set(found)] : found;
+  }
+
+  onSubscribed(call: (ns: string, filter: string) => void): () => void {
+    this.#listeners.add(call);
+    return () => this.#listeners.delete(call);
+  }
+
+  /** Sends a device's publish to the other gateways that have subscribers for it. */
+  forward(publish: ForwardedPublish): void {
+    if (this.#links.size === 0) return;
+    for (const link of this.match(publish.ns, publish.topic)) {
+      if (link instanceof PeerLink) link.publish(publish);
+    }
+  }
+
+  /** Asks a gateway to end a connection whose client has come here. */
+  takeOver(gateway: string, ns: string, client: string, connection: string): void {
+    this.#links.get(gateway)?.takeOver(ns, client, connection);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelLook?.();
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+  }
+}
