@@ -1,0 +1,58 @@
+import { createServer } from "node:net";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
+import { newDataFolder } from "../support/servers/run-folder.ts";
+import { embeddedInstallation, runMillrace } from "../support/millrace.ts";
+
+async function refusal(args: readonly string[], env: Record<string, string> = {}) {
+  const folder = newDataFolder("start");
+  const ports = ["--mqtt-port", "0", "--http-port", "0"];
+  return runMillrace(["start", ...ports, ...args], { env, folder });
+}
+
+test("a port in use is a clear error", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  onTestFinished(() => void server.close());
+  await once(server, "listening");
+  const port = String((server.address() as AddressInfo).port);
+  for (const flag of ["--mqtt-port", "--http-port"]) {
+    const { code, stderr } = await refusal([flag, port]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(new RegExp(`^millrace: START-001 .* 127.0.0.1:${port} already`));
+    expect(stderr).toContain(flag === "--mqtt-port" ? "MILLRACE_MQTT_PORT" : "MILLRACE_HTTP_PORT");
+  }
+});
+
+test("a setting that cannot be ends it with 2", async () => {
+  const { code, stderr } = await refusal([], { MILLRACE_MQTT_PROT: "1" });
+  expect(code).toBe(2);
+  expect(stderr).toMatch(/^millrace: CONFIG-001 .*MILLRACE_MQTT_PROT/);
+});
+
+test("a folder of flows that is not there is a clear error", async () => {
+  const { code, stderr } = await refusal(["--flows", "/nowhere"]);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/FLOW-001 .*\/nowhere/);
+});
+
+test("a data folder serves one process, and another log is not mistaken for it", async () => {
+  const folder = newDataFolder("start");
+  const installation = embeddedInstallation(folder);
+  const first = await installation.start();
+  const second = installation.launch();
+  await expect(second.ready()).rejects.toThrow(/START-003 .*process \d+ uses/);
+  await first.stop();
+  const third = installation.launch({ args: ["--partitions", "4"] });
+  await expect(third.ready()).rejects.toThrow(/LOG-004 .*8 partitions.*asks for 4/);
+});
+
+test("says that it is ready in one line, and stops in good order when it is told to", async () => {
+  const folder = newDataFolder("start");
+  const millrace = await embeddedInstallation(folder).start();
+  expect(millrace.output).toMatch(
+    /^millrace ready mqtt=mqtt:\/\/127\.0\.0\.1:\d+ http=http:\/\/127\.0\.0\.1:\d+$/m,
+  );
+  expect(await millrace.get("/readyz")).toMatchObject({ status: "ready" });
+  expect(await millrace.stop()).toBe(0);
+});

@@ -1,0 +1,110 @@
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { clusterInstallation, type TestInstallation } from "../../support/millrace.ts";
+import { kafkaForTests } from "../../support/servers/find.ts";
+import { type RedisServer, startRedis } from "../../support/servers/redis.ts";
+import { until } from "../../support/until.ts";
+import { comesToRest, expectNothingLostOrDoubled, goesOn, machinesOf } from "./checker.ts";
+import { RovingDevice } from "./roving-device.ts";
+
+const flows = fileURLToPath(new URL("../flows/counting", import.meta.url));
+
+/** A Redis of its own, to be harmed. */
+async function open(): Promise<{ redis: RedisServer; installation: TestInstallation }> {
+  const redis = await startRedis();
+  return {
+    redis,
+    installation: clusterInstallation(flows, { kafka: kafkaForTests(), redis: redis.url }),
+  };
+}
+
+function newDevices(): RovingDevice[] {
+  return Array.from({ length: 8 }, (_, n) => new RovingDevice(`d${n + 1}`));
+}
+
+describe("a Redis that loses its data", () => {
+  test("while the engine works: a pause, and nothing is lost or doubled", async () => {
+    const { redis, installation } = await open();
+    const millrace = await installation.start();
+    const devices = newDevices();
+    for (const device of devices) device.start(() => [millrace.mqtt]);
+    for (let round = 0; round < 3; round++) {
+      await goesOn(devices);
+      await redis.cli("FLUSHALL");
+    }
+    await goesOn(devices);
+    const machines = await comesToRest(devices, millrace);
+    await millrace.stop();
+    await expectNothingLostOrDoubled(devices, machines, installation);
+    await redis.stop();
+  }, 120_000);
+
+  test("while the engine is idle: the state is back without an event", async () => {
+    const { redis, installation } = await open();
+    const millrace = await installation.start();
+    const devices = newDevices();
+    for (const device of devices) device.start(() => [millrace.mqtt]);
+    await goesOn(devices);
+    const machines = await comesToRest(devices, millrace);
+    await redis.cli("FLUSHALL");
+    await until(async () =>
+      (await machinesOf(devices, millrace)).every((one) => one !== undefined),
+    );
+    expect(await machinesOf(devices, millrace)).toEqual(machines);
+    await millrace.stop();
+    await redis.stop();
+  }, 120_000);
+
+  test("before a restart: the state is the same again, from the journal", async () => {
+    const { redis, installation } = await open();
+    const first = await installation.start();
+    const devices = newDevices();
+    for (const device of devices) device.start(() => [first.mqtt]);
+    await goesOn(devices);
+    const machines = await comesToRest(devices, first);
+    await first.stop();
+    await redis.cli("FLUSHALL");
+    const second = await installation.start();
+    expect(await machinesOf(devices, second)).toEqual(machines);
+    await second.stop();
+    await redis.stop();
+  }, 120_000);
+});
+
+describe("a Redis set back to an older dump", () => {
+  test("under a working engine: noticed and repaired", async () => {
+    const { redis, installation } = await open();
+    const millrace = await installation.start();
+    const devices = newDevices();
+    for (const device of devices) device.start(() => [millrace.mqtt]);
+    await goesOn(devices);
+    await redis.cli("SAVE");
+    await goesOn(devices);
+    await redis.kill();
+    await redis.restart();
+    await goesOn(devices);
+    const machines = await comesToRest(devices, millrace);
+    await millrace.stop();
+    await expectNothingLostOrDoubled(devices, machines, installation);
+    await redis.stop();
+  }, 120_000);
+
+  test("under an idle engine: noticed and repaired without an event", async () => {
+    const { redis, installation } = await open();
+    const millrace = await installation.start();
+    const devices = newDevices();
+    for (const device of devices) device.start(() => [millrace.mqtt]);
+    await goesOn(devices);
+    await redis.cli("SAVE");
+    await goesOn(devices);
+    const machines = await comesToRest(devices, millrace);
+    await redis.kill();
+    await redis.restart();
+    await until(async () => {
+      const now = await machinesOf(devices, millrace).catch(() => []);
+      return JSON.stringify(now) === JSON.stringify(machines);
+    });
+    await millrace.stop();
+    await redis.stop();
+  }, 120_000);
+});

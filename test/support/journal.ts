@@ -1,0 +1,61 @@
+import { parseJournalHeader, type Step } from "@millrace/shared/contract/journal-record";
+import { JournalReader } from "@millrace/shared/contract/reader";
+import { KafkaLog } from "@millrace/shared/adapters/kafka/log";
+import { systemClock } from "@millrace/shared/ports/clock";
+import type { EventLog } from "@millrace/shared/ports/event-log";
+import type { TestInstallation } from "./millrace.ts";
+
+/** What stands in a journal, by the reader's rule. */
+export interface ReadJournal {
+  /** Steps by instance key, oldest first. */
+  readonly steps: ReadonlyMap<string, readonly Step[]>;
+  readonly claims: number;
+  /** Records that do not count: late appends of those who had lost their partition. */
+  readonly void: number;
+  readonly rejections: number;
+}
+
+/** Reads a whole journal; it must not grow meanwhile. @throws when records are missing in it */
+async function readJournal(log: EventLog): Promise<ReadJournal> {
+  const steps = new Map<string, Step[]>();
+  const counts = { claims: 0, void: 0, rejections: 0 };
+  for (let partition = 0; partition < log.partitions; partition++) {
+    const { start, end } = await log.bounds("journal", partition);
+    const reader = new JournalReader();
+    for await (const batch of log.read("journal", partition, start, end)) {
+      for (const record of batch) {
+        const header = parseJournalHeader(record.header);
+        const reading = reader.read(record.offset, header);
+        if (reading === "gap") throw new Error(`journal/${partition}: gap before ${record.offset}`);
+        if (reading === "claim") counts.claims += 1;
+        if (reading === "void") counts.void += 1;
+        if (reading !== "counts" || header === undefined) continue;
+        if (header.kind === "rejected") counts.rejections += 1;
+        if (header.kind !== "step") continue;
+        const step = JSON.parse(record.value?.toString() ?? "null") as Step;
+        const { key } = step.instance;
+        const known = steps.get(key);
+        if (known === undefined) steps.set(key, [step]);
+        else known.push(step);
+      }
+    }
+  }
+  return { steps, ...counts };
+}
+
+/** The journal of an installation on Kafka. */
+export async function journalOf({ env }: TestInstallation): Promise<ReadJournal> {
+  const log = await KafkaLog.open({
+    url: env["MILLRACE_LOG_URL"] ?? "",
+    prefix: env["MILLRACE_TOPIC_PREFIX"] ?? "",
+    partitions: undefined,
+    allow: new Set(["single-broker"]),
+    clock: systemClock,
+    line: () => {},
+  });
+  try {
+    return await readJournal(log);
+  } finally {
+    await log.close();
+  }
+}

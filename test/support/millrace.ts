@@ -1,0 +1,192 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import type { Instance } from "@millrace/shared/contract/instance";
+import type { HistoryPage } from "@millrace/gateway/api/operations";
+import { onTestFinished } from "vitest";
+import { newDataFolder } from "./servers/run-folder.ts";
+import { until } from "./until.ts";
+
+/**
+ * Processes of the built product, as a user starts them. What a test starts is ended with it.
+ */
+const bin = fileURLToPath(new URL("../../packages/cli/bin/millrace.mjs", import.meta.url));
+
+interface MillraceOptions {
+  readonly role?: "start" | "gateway" | "engine" | "dispatcher";
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Where it runs, and keeps `.millrace`. */
+  readonly folder?: string;
+}
+
+export class MillraceProcess {
+  readonly #child: ChildProcess;
+  /** What it wrote to standard output and error. */
+  output = "";
+  mqtt = "";
+  http = "";
+  exitCode: number | null | undefined;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    child.stdout?.on("data", (chunk) => this.#read(String(chunk)));
+    child.stderr?.on("data", (chunk) => {
+      this.output += String(chunk);
+    });
+    child.on("exit", (code) => {
+      this.exitCode = code;
+    });
+  }
+
+  #read(text: string): void {
+    this.output += text;
+    const ready = /^millrace ready (.*)$/m.exec(this.output)?.[1];
+    this.mqtt = /mqtt=(\S+)/.exec(ready ?? "")?.[1] ?? "";
+    this.http = /http=(\S+)/.exec(ready ?? "")?.[1] ?? "";
+  }
+
+  async ready(): Promise<void> {
+    await until(() => {
+      if (this.exitCode !== undefined) throw new Error(`it ended: ${this.output}`);
+      return this.http !== "";
+    }, 40_000).catch((error: unknown) => {
+      throw new Error(`${String(error)}\n${this.output}`);
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** SIGKILL, and gone. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await until(() => this.exitCode !== undefined, 5_000);
+  }
+
+  /** SIGTERM, and gone. @returns its exit code */
+  async stop(): Promise<number | null> {
+    if (this.exitCode === undefined) this.#child.kill("SIGTERM");
+    await until(() => this.exitCode !== undefined, 15_000);
+    return this.exitCode ?? null;
+  }
+
+  async get<T>(path: string): Promise<T> {
+    const response = await fetch(`${this.http}${path}`);
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+    return (await response.json()) as T;
+  }
+
+  /** @returns undefined for an instance that is not there (yet) */
+  async instance(flow: string, key: string): Promise<Instance | undefined> {
+    const response = await fetch(`${this.http}/v1/instances/${flow}/${encodeURIComponent(key)}`);
+    return response.ok ? ((await response.json()) as Instance) : undefined;
+  }
+
+  history(flow: string, key: string): Promise<HistoryPage> {
+    return this.get(`/v1/instances/${flow}/${encodeURIComponent(key)}/history?limit=100`);
+  }
+}
+
+/** Starts one, on any free ports, and waits until it is ready. */
+async function startMillrace(options: MillraceOptions = {}): Promise<MillraceProcess> {
+  const started = launchMillrace(options);
+  await started.ready();
+  return started;
+}
+
+/** Starts one without waiting. */
+function launchMillrace({
+  role = "start",
+  args = [],
+  env = {},
+  folder = newDataFolder("process"),
+}: MillraceOptions = {}): MillraceProcess {
+  const ports = [
+    "--http-port",
+    "0",
+    ...(role === "start" || role === "gateway" ? ["--mqtt-port", "0"] : []),
+  ];
+  const child = spawn(process.execPath, [bin, role, ...ports, ...args], {
+    cwd: folder,
+    env: { ...cleanEnv(), ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const started = new MillraceProcess(child);
+  onTestFinished(() => {
+    child.kill("SIGKILL");
+  });
+  return started;
+}
+
+/** Runs one command to its end. */
+export async function runMillrace(
+  args: readonly string[],
+  options: { env?: Readonly<Record<string, string>>; folder?: string } = {},
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [bin, ...args], {
+    cwd: options.folder ?? newDataFolder("command"),
+    env: { ...cleanEnv(), ...options.env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let [stdout, stderr] = ["", ""];
+  child.stdout.on("data", (chunk) => (stdout += String(chunk)));
+  child.stderr.on("data", (chunk) => (stderr += String(chunk)));
+  const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  return { code, stdout, stderr };
+}
+
+/** This process's environment without settings of Millrace. */
+function cleanEnv(): NodeJS.ProcessEnv {
+  const entries = Object.entries(process.env).filter(([name]) => !name.startsWith("MILLRACE_"));
+  return Object.fromEntries(entries);
+}
+
+/** An installation that several starts share: a folder, or names of its own on shared servers. */
+export interface TestInstallation {
+  readonly name: string;
+  start(options?: Pick<MillraceOptions, "role" | "args">): Promise<MillraceProcess>;
+  launch(options?: Pick<MillraceOptions, "role" | "args">): MillraceProcess;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+let made = 0;
+
+/** One process on a folder of its own. */
+export function embeddedInstallation(flows: string): TestInstallation {
+  return installation("embedded", { MILLRACE_FLOWS: flows }, newDataFolder("embedded"));
+}
+
+/** On a Kafka and a Redis, with topics and keys of its own. */
+export function clusterInstallation(
+  flows: string,
+  { kafka, redis, partitions = 8 }: { kafka: string; redis: string; partitions?: number },
+): TestInstallation {
+  made += 1;
+  return installation("Kafka and Redis", {
+    MILLRACE_FLOWS: flows,
+    MILLRACE_LOG_URL: kafka,
+    MILLRACE_STATE_URL: redis,
+    MILLRACE_ALLOW: "single-broker",
+    MILLRACE_TOPIC_PREFIX: `e2e-${process.pid}-${Date.now()}-${made}.`,
+    MILLRACE_PARTITIONS: String(partitions),
+  });
+}
+
+function installation(
+  name: string,
+  env: Readonly<Record<string, string>>,
+  folder?: string,
+): TestInstallation {
+  const common = { env, ...(folder !== undefined && { folder }) };
+  return {
+    name,
+    env,
+    start: (options = {}) => startMillrace({ ...common, ...options }),
+    launch: (options = {}) => launchMillrace({ ...common, ...options }),
+  };
+}
