@@ -27,6 +27,7 @@ export interface DispatchHost {
   readonly events: EventsWriter;
   readonly commands: Commands;
   readonly results: Results;
+  readonly clock: Clock;
   readonly options: DispatchOptions;
   readonly counters: DispatchCounters;
   readonly onLine: LogLine;
@@ -71,6 +72,7 @@ export class Dispatcher {
       events,
       commands: this.#commands,
       results,
+      clock,
       options,
       counters,
       onLine,
@@ -185,6 +187,7 @@ export class Dispatcher {
   }
 
   #forget(partition: number): void {
+    this.#partitions.get(partition)?.end();
     this.#partitions.delete(partition);
     this.#commands.forget(partition);
   }
@@ -226,7 +229,7 @@ export class Dispatcher {
     this.#stopped = true;
     this.#cancelTick?.();
     this.#commands.stop();
-    this.#partitions.clear();
+    for (const partition of this.#partitions.keys()) this.#forget(partition);
   }
 
   /** Writes the bookmarks down and leaves the group. */
@@ -236,7 +239,7 @@ export class Dispatcher {
     const all = [...this.#partitions];
     await Promise.all(all.map(([partition, dispatch]) => this.#writeBookmark(partition, dispatch)));
     this.#commands.stop();
-    this.#partitions.clear();
+    for (const partition of this.#partitions.keys()) this.#forget(partition);
     await this.#subscription?.close();
   }
 

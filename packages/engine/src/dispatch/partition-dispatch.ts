@@ -5,10 +5,17 @@ import {
   parseJournalHeader,
   type Step,
 } from "@millrace/shared/contract/journal-record";
-import { type EffectId, effectId, instanceId, logKey } from "@millrace/shared/contract/names";
+import {
+  type EffectId,
+  effectId,
+  instanceId,
+  type InstanceRef,
+  logKey,
+} from "@millrace/shared/contract/names";
 import { partitionOf } from "@millrace/shared/contract/partition";
 import { type Bookmark, JournalReader } from "@millrace/shared/contract/reader";
-import { OperationalError } from "@millrace/shared/errors/operational";
+import { isOperational, messageOf, OperationalError } from "@millrace/shared/errors/operational";
+import { sleep } from "@millrace/shared/ports/clock";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import type { DispatchHost } from "./dispatcher.ts";
 import { Progress, type Ticket } from "./progress.ts";
@@ -26,6 +33,7 @@ export class PartitionDispatch {
   readonly #reader: JournalReader;
   readonly #progress: Progress;
   #paused = false;
+  #ended = false;
 
   constructor(partition: number, from: Bookmark, host: DispatchHost) {
     this.#partition = partition;
@@ -99,29 +107,55 @@ export class PartitionDispatch {
         this.#host.commands.begin(of, effect, ticket, step.at);
         break;
       }
-      case "send":
-        this.#under(ticket, this.#send(effect, id, ns, offset, trace));
+      case "send": {
+        const work = () => this.#send(effect, id, ns, offset, trace);
+        void this.#carryOut({ id, to, trace }, ticket, work);
         break;
-      case "publish":
-        this.#under(ticket, this.#publish(effect, id, step, trace));
+      }
+      case "publish": {
+        const work = () => this.#publish(effect, id, step, trace);
+        void this.#carryOut({ id, to, trace }, ticket, work);
         break;
+      }
       case "call":
-        this.#under(ticket, this.#refuseCall(id, to, trace));
+        void this.#carryOut({ id, to, trace }, ticket, () => this.#refuseCall(id, to, trace));
         break;
       case "log":
         break;
     }
   }
 
-  #under(ticket: Ticket, work: Promise<unknown>): void {
+  /**
+   * Works until it is done, or refused for good. What is broken off by the end of this dispatch stays
+   * under way: the bookmark does not pass it, and whoever is next does it again.
+   */
+  async #carryOut(
+    { id, to, trace }: { id: EffectId; to: InstanceRef; trace: string | undefined },
+    ticket: Ticket,
+    work: () => Promise<void>,
+  ): Promise<void> {
     ticket.add();
-    work.then(
-      () => ticket.done(),
-      (error: unknown) => {
-        this.#host.onLine("error", "effect failed", { error: String(error) });
-        ticket.done();
-      },
-    );
+    let attempt = work;
+    while (!this.#ended) {
+      try {
+        await attempt();
+        return ticket.done();
+      } catch (error) {
+        if (this.#ended) return;
+        const { onLine, options, clock, results } = this.#host;
+        const why = messageOf(error);
+        onLine("warn", "an effect was not carried out; trying again", { effect: id, why });
+        // The log will never take it: an operator has to see that.
+        if (isOperational(error, "LOG-003"))
+          attempt = () => results.settle(to, id, "refused", { error: { message: why } }, trace);
+        else await sleep(clock, options.retryMs);
+      }
+    }
+  }
+
+  /** Ends what is under way; it is not done. */
+  end(): void {
+    this.#ended = true;
   }
 
   /** In the journal's order: the writer keeps the order in which it is handed records. */

@@ -1,7 +1,7 @@
 import type { Instance } from "@millrace/shared/contract/instance";
 import type { Cause, Rejected } from "@millrace/shared/contract/journal-record";
 import { type InstanceId, logKey } from "@millrace/shared/contract/names";
-import type { Decision } from "@millrace/shared/core/transition";
+import type { Decision } from "@millrace/shared/core/decision";
 import type { Cached } from "./instance-cache.ts";
 import type { JournalEntry } from "./journal-writer.ts";
 

@@ -1,4 +1,4 @@
-import type { Ignored } from "@millrace/shared/core/transition";
+import type { Ignored } from "@millrace/shared/core/decision";
 
 /** What an engine has done since it started: plain counts, read by health, metrics and benches. */
 export interface EngineCounters {

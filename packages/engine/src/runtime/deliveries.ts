@@ -91,7 +91,10 @@ export class Reader {
     for (const route of routes) {
       const input = reading.by(route);
       if ("code" in input) {
-        if (header.at === undefined) faults.push(input); // once, not again for each copy
+        // Once, not again for each copy; of a version that is no longer current, nobody knows whether
+        // some instance still runs it.
+        const current = this.#catalogue.current(header.ns, route.flow.name) === route.flow;
+        if (header.at === undefined && current) faults.push(input);
         continue;
       }
       const partition = partitionOf(logKey(input.to.ns, input.to.key), this.#partitions);

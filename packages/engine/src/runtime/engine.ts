@@ -1,3 +1,4 @@
+import type { Instance } from "@millrace/shared/contract/instance";
 import { bareThing, type World } from "@millrace/shared/core/world";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
@@ -30,6 +31,8 @@ export interface EngineHost {
   subscription(): Subscription;
   /** Resolves when this process has read all that the registry holds now. */
   registryRead(): Promise<void>;
+  /** Tells operators, once, of a version that the registry does not have. */
+  checkVersion(instance: Instance): void;
   /** One partition's share of the cache. */
   cachedInstancesMax(): number;
   /** A line of a flow's `log` action. */
@@ -55,6 +58,7 @@ export class Engine {
   readonly #parts: EngineParts;
   readonly #owners = new Map<number, PartitionOwner>();
   readonly #host: EngineHost;
+  readonly #unknown = new Set<string>();
   #subscription: Subscription | undefined;
   #stopping: Promise<void>[] = [];
 
@@ -83,11 +87,20 @@ export class Engine {
         return this.#subscription;
       },
       registryRead: () => parts.registryRead(),
+      checkVersion: (instance) => this.#checkVersion(instance),
       cachedInstancesMax: () =>
         Math.ceil(options.cachedInstancesMax / Math.max(1, this.#owners.size)),
       onLog: (level, message, facts) => onLine(level as LogLevel, message, facts),
       onEvent: onLine,
     };
+  }
+
+  #checkVersion({ ns, flow, key, version }: Instance): void {
+    const { catalogue, onLine } = this.#parts;
+    if (catalogue.version(version) !== undefined || this.#unknown.has(version)) return;
+    this.#unknown.add(version);
+    const facts = { flow: `${ns}/${flow}`, version, instance: key };
+    onLine("error", "instances run a flow version that is not known here; they wait for it", facts);
   }
 
   async start(): Promise<void> {

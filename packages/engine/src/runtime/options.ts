@@ -1,6 +1,6 @@
 import { defaultLimits, type Limits } from "@millrace/shared/core/world";
 
-/** What bounds an engine; every one of these is a setting. */
+/** What bounds an engine. */
 export interface EngineOptions {
   readonly limits: Limits;
   /** Instances kept in memory, over all partitions of this process. */
@@ -22,6 +22,8 @@ export interface EngineOptions {
   readonly timerWindowMs: number;
   /** How often the store is asked for due timers when nothing is committed; notices a wiped one. */
   readonly storeCheckMs: number;
+  /** Pause before a timer looks again whether its flow version is known by now. */
+  readonly unknownVersionMs: number;
   /** Pause before a partition that could not be claimed is claimed anew. */
   readonly reclaimMs: number;
 }
@@ -38,5 +40,6 @@ export const defaultEngineOptions: EngineOptions = {
   markMs: 1_000,
   timerWindowMs: 60_000,
   storeCheckMs: 5_000,
+  unknownVersionMs: 5_000,
   reclaimMs: 500,
 };

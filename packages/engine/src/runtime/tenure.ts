@@ -135,8 +135,8 @@ export class Tenure {
   /** Works until the ownership ends. @throws what ended it, if anything did */
   async run(): Promise<void> {
     try {
-      this.#committer.start();
       await this.#askStore();
+      this.#committer.start();
       while (!this.#ended) await this.#turn();
       // Given up of our own will: what is under way is finished, and the store left at the journal's end.
       await this.#appending;
@@ -257,8 +257,9 @@ export class Tenure {
       const instance = json === undefined ? undefined : (JSON.parse(json) as Instance);
       this.#cache.put(id, instance);
       // Its version was published before it began: this process has not read so far yet.
-      const unknown = instance !== undefined && catalogue.version(instance.version) === undefined;
-      if (unknown) await this.#host.registryRead();
+      if (instance === undefined || catalogue.version(instance.version) !== undefined) continue;
+      await this.#host.registryRead();
+      this.#host.checkVersion(instance);
     }
   }
 

@@ -3,7 +3,7 @@ import type { InstanceId } from "@millrace/shared/contract/names";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { decide } from "@millrace/shared/core/decide/decide";
 import type { DeviceInput, Input } from "@millrace/shared/core/input";
-import type { Decision } from "@millrace/shared/core/transition";
+import type { Decision } from "@millrace/shared/core/decision";
 import { assert } from "@millrace/shared/errors/assert";
 import { Batch, causeOfFault } from "./batch.ts";
 import { countIgnored } from "./counters.ts";
@@ -76,18 +76,25 @@ export class TurnDecider {
       const { instance } = cached;
       const actual = instance === undefined ? undefined : nextDue(instance);
       if (instance === undefined || actual === undefined) continue;
-      if (actual <= by) this.#fire(batch, id, cached, instance, atEnd ? by : actual);
+      if (actual <= by && !this.#fire(batch, id, cached, instance, atEnd ? by : actual)) {
+        this.#timers.putBack(id, by + this.#host.options.unknownVersionMs);
+        continue;
+      }
       this.#timers.remind(id, cached.instance && nextDue(cached.instance));
     }
     return true;
   }
 
-  #fire(batch: Batch, id: InstanceId, cached: Cached, instance: Instance, when: EpochMs): void {
+  /** @returns false when the timer has to wait for the version that its instance runs */
+  #fire(batch: Batch, id: InstanceId, cached: Cached, instance: Instance, when: EpochMs): boolean {
     const { counters, world, clock } = this.#host;
     const at = Math.max(this.#position.time, when);
+    const decision = decide(instance, { kind: "timer", to: instance, at }, world);
+    this.#settle(batch, id, cached, decision);
+    if (decision.kind === "ignored" && decision.why === "unknown-version") return false;
     counters.timersFired += 1;
-    this.#settle(batch, id, cached, decide(instance, { kind: "timer", to: instance, at }, world));
     this.#position.move(this.#position.offset, at, clock.monotonicMs());
+    return true;
   }
 
   #takeRecord(batch: Batch, one: Deliveries, at: EpochMs): void {

@@ -1,13 +1,12 @@
 import type { CommandEffect, Effect, Verdict } from "../contract/effect.ts";
 import type { Instance, Owed, Timer } from "../contract/instance.ts";
 import type { Json } from "../contract/json.ts";
-import type { Cause, Rejected, RejectionCode, Step } from "../contract/journal-record.ts";
+import type { Cause, Step } from "../contract/journal-record.ts";
 import type { InstanceRef } from "../contract/names.ts";
 import type { EpochMs } from "../contract/time.ts";
-import { Bug } from "../errors/assert.ts";
-import { EffectError, type EffectDraft } from "../flow/actions.ts";
-import { ExpressionError } from "../flow/expression.ts";
+import type { EffectDraft } from "../flow/actions.ts";
 import type { Flow } from "../flow/flow.ts";
+import { type Decision, ignored, Refusal, rejectionOf } from "./decision.ts";
 import {
   type Action,
   activeIds,
@@ -22,32 +21,6 @@ import {
 } from "./machine-run.ts";
 import { cancelTimer, setTimer } from "./timers.ts";
 import type { World } from "./world.ts";
-
-/** What an input came to. Errors are answers, too. */
-export type Decision =
-  | {
-      readonly kind: "step";
-      readonly step: Step;
-      /** The step, encoded. */
-      readonly json: string;
-      /** Its instance, encoded: a part of `json`. */
-      readonly instanceJson: string;
-    }
-  | { readonly kind: "rejected"; readonly rejected: Rejected }
-  | { readonly kind: "ignored"; readonly why: Ignored };
-
-/** Why an input changes nothing and is not written down; counted by these names. */
-export type Ignored =
-  | "no-transition"
-  | "repeat"
-  | "outcome-not-awaited"
-  | "instance-ended"
-  | "timer-gone"
-  | "no-listener";
-
-export function ignored(why: Ignored): Decision {
-  return { kind: "ignored", why };
-}
 
 /** Everything that one transition is about. */
 export interface Turn {
@@ -85,58 +58,6 @@ export function transitionOn(turn: Turn, world: World): Decision {
   }
 }
 
-function rejectionOf(error: unknown, turn: Turn): Decision {
-  if (error instanceof Bug) throw error;
-  const { message } = error instanceof Error ? error : new Error(String(error));
-  return reject(turn, codeOf(error, message), innermost(message));
-}
-
-function codeOf(error: unknown, message: string): RejectionCode {
-  if (error instanceof Refusal) return error.code;
-  if (error instanceof EffectError) return "bad-effect";
-  if (error instanceof ExpressionError) return "expression";
-  return message.startsWith("Infinite loop detected") ? "microsteps" : "expression";
-}
-
-/** XState wraps what a guard threw into its own words, with the guard's on a line of their own. */
-function innermost(message: string): string {
-  return message.startsWith("Unable to evaluate guard")
-    ? message.split("\n").slice(1).join(" ")
-    : message;
-}
-
-export function reject(
-  turn: Pick<Turn, "at" | "cause" | "to" | "payload">,
-  code: RejectionCode,
-  detail: string,
-  instance?: Instance,
-): Decision {
-  const { at, cause, to, payload } = turn;
-  return {
-    kind: "rejected",
-    rejected: {
-      at,
-      cause,
-      code,
-      detail,
-      ns: to.ns,
-      flow: to.flow,
-      key: to.key,
-      payload,
-      ...(instance && { instance }),
-    },
-  };
-}
-
-class Refusal extends Error {
-  readonly code: RejectionCode;
-
-  constructor(code: RejectionCode, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
-
 /** `denied.<name>` events may ask for effects that are denied in turn. */
 const DENIED_ROUNDS_MAX = 10;
 
@@ -146,6 +67,8 @@ class Transition {
   readonly #generation: number;
   readonly #seq: number;
   readonly #effects: Effect[] = [];
+  /** Invocations whose call was denied, by XState's id: they wait for an answer like any other. */
+  readonly #denied = new Set<string>();
   #timers: Timer[];
   #owed: Record<string, Owed>;
 
@@ -231,6 +154,7 @@ class Transition {
   }
 
   #forgetInvoked(invoke: string): void {
+    this.#denied.delete(invoke);
     for (const [key, owed] of Object.entries(this.#owed)) {
       if (owed.invoke === invoke) delete this.#owed[key];
     }
@@ -244,6 +168,8 @@ class Transition {
     const effect = this.#finish(draft, index, verdict);
     this.#effects.push(effect);
     if (verdict.allow && "owed" in effect && effect.owed) this.#owe(effect);
+    if (!verdict.allow && effect.kind === "call" && effect.invoke !== undefined)
+      this.#denied.add(effect.invoke);
   }
 
   #finish(draft: EffectDraft, index: number, verdict: Verdict): Effect {
@@ -276,21 +202,35 @@ class Transition {
 
   /** A denial is an input that the flow may handle; where it does, it is part of this same step. */
   #tellDenials(snapshot: Snapshot): Snapshot {
-    const { flow, at } = this.#turn;
+    const { flow } = this.#turn;
     let told = 0;
     let now = snapshot;
     for (let i = 0; i < this.#effects.length; i++) {
       const effect = this.#effects[i] as Effect;
       if (effect.verdict.allow || now.status !== "active") continue;
-      const type = `denied.${"name" in effect ? effect.name : effect.kind}`;
-      if (!flow.vocabulary.hearsByName(type)) continue;
+      const event = this.#denialOf(effect);
+      if (event === undefined) continue;
       if (++told > DENIED_ROUNDS_MAX)
         throw new Refusal("microsteps", "denials answered by denials");
-      const moved = take(flow, now, { type, at, by: effect.verdict.by });
+      const moved = take(flow, now, event);
       this.#gather(moved.actions);
       now = moved.snapshot;
     }
     return now;
+  }
+
+  /** An invocation is answered with an error, whether the flow has a word for it or not. */
+  #denialOf(effect: Effect): MachineEvent | undefined {
+    const { flow, at } = this.#turn;
+    const { by } = effect.verdict;
+    if (effect.kind === "call" && effect.invoke !== undefined) {
+      const actorId = effect.invoke;
+      if (!this.#denied.delete(actorId)) return undefined; // left meanwhile
+      const error = { code: "denied", message: `denied by ${by}` };
+      return { type: `xstate.error.actor.${actorId}`, actorId, error, at };
+    }
+    const type = `denied.${"name" in effect ? effect.name : effect.kind}`;
+    return flow.vocabulary.hearsByName(type) ? { type, at, by } : undefined;
   }
 
   #conclude(snapshot: Snapshot): Decision {

@@ -3,7 +3,7 @@ import { assert } from "../../errors/assert.ts";
 import { messageOf, OperationalError } from "../../errors/operational.ts";
 import type { Appended, NewRecord } from "../../ports/event-log.ts";
 import { HEADER } from "../../contract/header.ts";
-import { rootOf } from "./connect.ts";
+import { isRefusal, rootOf } from "./broker-errors.ts";
 import type { Leaders } from "./leaders.ts";
 
 /**
@@ -135,21 +135,10 @@ function toMessage({ key, header, value }: NewRecord, partition: number): Messag
   return { key, value, partition, headers: { [HEADER]: header } };
 }
 
-/** Errors by which a broker says that it has not taken a record, and never will. */
-const refusals: ReadonlySet<string> = new Set([
-  "MESSAGE_TOO_LARGE",
-  "RECORD_LIST_TOO_LARGE",
-  "INVALID_RECORD",
-  "INVALID_TIMESTAMP",
-  "CORRUPT_MESSAGE",
-  "TOPIC_AUTHORIZATION_FAILED",
-  "CLUSTER_AUTHORIZATION_FAILED",
-]);
-
 /** A refusal is certain only of a request's sole partition: of others, nothing is known. */
 function errorOf(waiting: Waiting, error: unknown, sole: boolean): OperationalError {
   const root = rootOf(error);
-  if (!sole || root.type === undefined || !refusals.has(root.type)) {
+  if (!sole || !isRefusal(root)) {
     return unanswered(waiting, root.message, error);
   }
   const { topic, partition } = waiting;

@@ -101,10 +101,3 @@ export function createKafka(
       },
   });
 }
-
-/** An error of kafkajs as it began, under the wrappers of its retries. */
-export function rootOf(error: unknown): { name?: string; type?: string; message: string } {
-  let root = error as { cause?: unknown; message: string };
-  while (root.cause instanceof Error) root = root.cause as typeof root;
-  return root;
-}

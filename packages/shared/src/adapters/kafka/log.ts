@@ -15,13 +15,13 @@ import type {
 } from "../../ports/event-log.ts";
 import { outOfRange } from "../local/read.ts";
 import { Appender } from "./appender.ts";
+import { isPassing, isRefusal, rootOf } from "./broker-errors.ts";
 import {
   createKafka,
   type KafkaAddress,
   type KafkaLine,
   type LineWatcher,
   readKafkaUrl,
-  rootOf,
 } from "./connect.ts";
 import { Leaders } from "./leaders.ts";
 import { RangeReader } from "./range-reader.ts";
@@ -44,15 +44,6 @@ const PARTITIONS = 64;
 const MEMBER_WAIT_MS = 50;
 const READER_WAIT_MS = 10;
 
-/** Errors of a broker that is starting, or of a partition whose leader is moving. */
-const passing: ReadonlySet<string> = new Set([
-  "NOT_LEADER_FOR_PARTITION",
-  "LEADER_NOT_AVAILABLE",
-  "UNKNOWN_TOPIC_OR_PARTITION",
-  "GROUP_COORDINATOR_NOT_AVAILABLE",
-  "GROUP_LOAD_IN_PROGRESS",
-  "NOT_COORDINATOR_FOR_GROUP",
-]);
 const PASSING_MS_MAX = 15_000;
 const PASSING_PAUSE_MS = 100;
 
@@ -261,13 +252,11 @@ export class KafkaLog implements EventLog {
       const producer = await this.#publisher;
       await producer.send({ topic, acks: -1, messages: [{ key, value, headers: { ...headers } }] });
     } catch (error) {
-      const cause = rootOf(error).message;
-      throw new OperationalError(
-        "LOG-003",
-        { topic, partition: -1, cause },
-        `${topic} did not take a record: ${cause}`,
-        error,
-      );
+      const root = rootOf(error);
+      const cause = root.message;
+      const code = isRefusal(root) ? "LOG-003" : "LOG-002";
+      const facts = { topic, partition: -1, cause };
+      throw new OperationalError(code, facts, `${topic} did not take a record: ${cause}`, error);
     }
   }
 
@@ -307,7 +296,7 @@ async function waitOut<T>(clock: Clock, ask: () => Promise<T>): Promise<T> {
     try {
       return await ask();
     } catch (error) {
-      if (!passing.has(rootOf(error).type ?? "") || clock.monotonicMs() > end) throw error;
+      if (!isPassing(rootOf(error)) || clock.monotonicMs() > end) throw error;
       await sleep(clock, PASSING_PAUSE_MS);
     }
   }

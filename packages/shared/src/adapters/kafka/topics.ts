@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import kafkajs, { type Admin, type ITopicMetadata } from "kafkajs";
 import { OperationalError } from "../../errors/operational.ts";
 import type { Topic } from "../../ports/event-log.ts";
-import { rootOf } from "./connect.ts";
+import { rootOf } from "./broker-errors.ts";
 
 /** Our topics on the brokers: made where they are missing, checked where they are there. */
 export interface TopicsWanted {

@@ -1,7 +1,7 @@
 import type { Instance } from "../../contract/instance.ts";
 import { unreachable } from "../../errors/assert.ts";
 import type { Input } from "../input.ts";
-import type { Decision } from "../transition.ts";
+import type { Decision } from "../decision.ts";
 import type { World } from "../world.ts";
 import { decideDeviceEvent } from "./device-event.ts";
 import { decideParked } from "./parked.ts";

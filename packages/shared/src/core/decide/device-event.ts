@@ -3,7 +3,8 @@ import { isJsonObject } from "../../contract/json.ts";
 import type { Cause } from "../../contract/journal-record.ts";
 import type { DeviceInput } from "../input.ts";
 import type { MachineEvent } from "../machine-run.ts";
-import { type Change, type Decision, ignored, reject, transitionOn } from "../transition.ts";
+import { type Decision, ignored, reject } from "../decision.ts";
+import { type Change, transitionOn } from "../transition.ts";
 import type { World } from "../world.ts";
 
 /** A device's event for its instance, which it begins where there is none and it may. */

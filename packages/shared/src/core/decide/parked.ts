@@ -1,7 +1,8 @@
 import type { Instance } from "../../contract/instance.ts";
 import type { JsonObject } from "../../contract/json.ts";
 import type { ParkedInput } from "../input.ts";
-import { type Decision, ignored, transitionOn } from "../transition.ts";
+import { type Decision, ignored } from "../decision.ts";
+import { transitionOn } from "../transition.ts";
 import type { World } from "../world.ts";
 import { owedKey } from "./result.ts";
 

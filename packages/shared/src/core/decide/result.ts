@@ -3,7 +3,8 @@ import type { Instance, Owed } from "../../contract/instance.ts";
 import { parseEffectId } from "../../contract/names.ts";
 import type { ResultInput } from "../input.ts";
 import type { MachineEvent } from "../machine-run.ts";
-import { type Decision, ignored, reject, transitionOn } from "../transition.ts";
+import { type Decision, ignored, reject } from "../decision.ts";
+import { transitionOn } from "../transition.ts";
 import type { World } from "../world.ts";
 
 /**

@@ -2,7 +2,8 @@ import { type Instance, isEnded } from "../../contract/instance.ts";
 import type { Cause } from "../../contract/journal-record.ts";
 import type { Flow } from "../../flow/flow.ts";
 import type { SignalInput } from "../input.ts";
-import { type Decision, ignored, reject, transitionOn } from "../transition.ts";
+import { type Decision, ignored, reject } from "../decision.ts";
+import { transitionOn } from "../transition.ts";
 import type { World } from "../world.ts";
 
 /** An event for one instance. Only what another instance sends may begin one. */
@@ -16,6 +17,9 @@ export function decideSignal(
   const running = instance !== undefined && !isEnded(instance) ? instance : undefined;
   const cause = causeOf(input);
   const turn = { at, cause, to, payload };
+  if (type.startsWith("xstate.")) {
+    return reject(turn, "unknown-event", "events named `xstate.…` are the machine's own");
+  }
   if (instance?.ids?.includes(input.id)) return ignored("repeat");
   const flow = running === undefined ? flowToBegin(input, world) : world.flow(running.version);
   if (flow === undefined) {

@@ -1,16 +1,19 @@
 import { type Instance, isEnded, type Owed, type Timer } from "../../contract/instance.ts";
 import { effectId } from "../../contract/names.ts";
 import type { EpochMs } from "../../contract/time.ts";
+import type { Flow } from "../../flow/flow.ts";
 import type { TimerInput } from "../input.ts";
 import { fireTimer } from "../timers.ts";
-import { type Decision, ignored, reject, transitionOn } from "../transition.ts";
+import { type Decision, ignored } from "../decision.ts";
+import { transitionOn } from "../transition.ts";
 import type { World } from "../world.ts";
 import { settle } from "./result.ts";
 
 /**
  * The earliest timer of an instance fires, if it is due by now and the instance still holds it.
  *
- * A timer that the machine cannot take is gone all the same: otherwise it would fire for ever.
+ * A timer that the machine cannot take is gone all the same: otherwise it would fire for ever. But one
+ * whose flow version is not known here waits for it: nothing is wrong with the instance.
  */
 export function decideTimer(
   instance: Instance | undefined,
@@ -20,21 +23,24 @@ export function decideTimer(
   if (instance === undefined) return ignored("timer-gone");
   const next = earliest(instance);
   if (next === undefined || next.due > input.at) return ignored("timer-gone");
+  const flow = world.flow(instance.version);
+  if (flow === undefined) return ignored("unknown-version");
   return next.timer === undefined
     ? expire(instance, next.key, next.owed, input, world)
-    : fire(instance, next.timer, input, world);
+    : fire(instance, next.timer, flow, input, world);
 }
 
-function fire(instance: Instance, timer: Timer, input: TimerInput, world: World): Decision {
+function fire(
+  instance: Instance,
+  timer: Timer,
+  flow: Flow,
+  input: TimerInput,
+  world: World,
+): Decision {
   const { to, at } = input;
   const cause = { kind: "timer", type: timer.id, due: timer.due } as const;
   const timers = fireTimer(instance.timers ?? [], timer);
-  const flow = world.flow(instance.version);
   const turn = { at, cause, to, payload: null };
-  if (flow === undefined) {
-    const detail = `flow version ${instance.version} is not in the registry`;
-    return reject(turn, "unknown-version", detail, without(instance, timers));
-  }
   const event = { ...(timer.event ?? { type: timer.id }), at };
   const decision = transitionOn(
     { flow, before: instance, ...turn, event, levels: [], change: { timers } },

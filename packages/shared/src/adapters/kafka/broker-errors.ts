@@ -1,0 +1,45 @@
+/** What kafkajs throws, as it began, and what of it matters to us. */
+export interface BrokerError {
+  readonly name?: string;
+  /** Kafka's own name for it. */
+  readonly type?: string;
+  readonly message: string;
+}
+
+/** An error of kafkajs as it began, under the wrappers of its retries. */
+export function rootOf(error: unknown): BrokerError {
+  let root = error as { cause?: unknown; message: string };
+  while (root.cause instanceof Error) root = root.cause as typeof root;
+  return root;
+}
+
+/** Errors by which a broker says that it has not taken a record, and never will. */
+const refusals: ReadonlySet<string> = new Set([
+  "MESSAGE_TOO_LARGE",
+  "RECORD_LIST_TOO_LARGE",
+  "INVALID_RECORD",
+  "INVALID_TIMESTAMP",
+  "CORRUPT_MESSAGE",
+  "INVALID_TOPIC_EXCEPTION",
+  "POLICY_VIOLATION",
+  "TOPIC_AUTHORIZATION_FAILED",
+  "CLUSTER_AUTHORIZATION_FAILED",
+]);
+
+export function isRefusal({ type = "" }: BrokerError): boolean {
+  return refusals.has(type);
+}
+
+/** Errors of a broker that is starting, or of a partition whose leader is moving. */
+const passing: ReadonlySet<string> = new Set([
+  "NOT_LEADER_FOR_PARTITION",
+  "LEADER_NOT_AVAILABLE",
+  "UNKNOWN_TOPIC_OR_PARTITION",
+  "GROUP_COORDINATOR_NOT_AVAILABLE",
+  "GROUP_LOAD_IN_PROGRESS",
+  "NOT_COORDINATOR_FOR_GROUP",
+]);
+
+export function isPassing({ type = "" }: BrokerError): boolean {
+  return passing.has(type);
+}
