@@ -104,7 +104,8 @@ function fits(schema: Schema, value: unknown): boolean {
   if (own.type !== "object") return false;
   const needed = (own.required ?? []).every((name) => name in value);
   const { properties } = own;
-  const known = properties === undefined || Object.keys(value).every((name) => name in properties);
+  const open = properties === undefined || isObject(own.additionalProperties);
+  const known = open || Object.keys(value).every((name) => name in properties);
   return needed && known;
 }
 

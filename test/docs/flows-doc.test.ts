@@ -39,27 +39,30 @@ const rejectionCodes: Record<RejectionCode, "shown" | "not in this version"> = {
   "effect-failed": "shown",
   poison: "not in this version",
 };
-const faultCodes: Record<FaultCode, true> = {
-  syntax: true,
-  "unknown-member": true,
-  "missing-member": true,
-  "wrong-value": true,
-  unsupported: true,
-  expression: true,
-  duration: true,
-  topic: true,
-  reserved: true,
-  "unknown-input": true,
-  "unknown-command": true,
-  "unknown-target": true,
-  "missing-initial": true,
-  "duplicate-id": true,
-  "unreachable-state": true,
-  "always-cycle": true,
-  schema: true,
-  "never-heard": true,
-  "never-used": true,
-  xstate: true,
+const faultCodes: Record<FaultCode, "shown" | "not known to happen"> = {
+  syntax: "shown",
+  "unknown-member": "shown",
+  "missing-member": "shown",
+  "wrong-value": "shown",
+  unsupported: "shown",
+  expression: "shown",
+  duration: "shown",
+  topic: "shown",
+  "event-type": "shown",
+  reserved: "shown",
+  "unknown-input": "shown",
+  "unknown-command": "shown",
+  "unknown-target": "shown",
+  "wrong-target": "shown",
+  "missing-initial": "shown",
+  "duplicate-id": "shown",
+  "unreachable-state": "shown",
+  "always-cycle": "shown",
+  schema: "shown",
+  "never-heard": "shown",
+  "never-used": "shown",
+  "overlapping-inputs": "shown",
+  xstate: "not known to happen",
 };
 const effectKinds: Record<Effect["kind"], true> = {
   command: true,
@@ -123,7 +126,9 @@ describe("docs/flows.md", () => {
   });
 
   test("shows every fault that the loader finds", () => {
-    expect(namesOf(faultCodes).filter((code) => !told.has(code))).toEqual([]);
+    expect(namesOf(faultCodes).filter((code) => !told.has(code))).toEqual(
+      namesOf(faultCodes).filter((code) => faultCodes[code] !== "shown"),
+    );
   });
 
   test("explains every rejection and every fault in a table", () => {

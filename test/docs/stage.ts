@@ -1,4 +1,3 @@
-import { MemoryStateStore } from "@millrace/shared/adapters/memory/state-store";
 import type { Instance } from "@millrace/shared/contract/instance";
 import type { Rejected, Step } from "@millrace/shared/contract/journal-record";
 import type { JsonObject } from "@millrace/shared/contract/json";
@@ -6,11 +5,9 @@ import { instanceId } from "@millrace/shared/contract/names";
 import { outstanding } from "@millrace/shared/core/outstanding";
 import { loadFlow, writeFault } from "@millrace/shared/flow/load";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
-import type { CommandOutcome, Gateways } from "@millrace/shared/peer/gateways";
-import type { Authorize } from "@millrace/shared/policy/authorize";
-import { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
 import { Results } from "@millrace/engine/dispatch/results";
-import { simulate, type World } from "../support/world.ts";
+import { DispatchedWorld } from "../support/dispatched-world.ts";
+import type { World } from "../support/world.ts";
 import type { Fence } from "./page.ts";
 
 /**
@@ -18,64 +15,34 @@ import type { Fence } from "./page.ts";
  * that takes whatever it is sent, and with an answer to an HTTP call when the example gives one.
  */
 export class Stage {
-  readonly world: World;
+  readonly #dispatched: DispatchedWorld;
   readonly #versions: Map<string, readonly string[]>;
   readonly #deployed = new Map<string, number>();
-  readonly #device: Device;
-  readonly #denied: Denied;
-  #dispatcher: Dispatcher | undefined;
   readonly #read = new Set<string>();
   readonly #steps: Step[] = [];
   readonly #rejections: Rejected[] = [];
   #client = "client";
 
-  private constructor(
-    world: World,
-    versions: Map<string, readonly string[]>,
-    device: Device,
-    denied: Denied,
-  ) {
-    this.world = world;
+  private constructor(dispatched: DispatchedWorld, versions: Map<string, readonly string[]>) {
+    this.#dispatched = dispatched;
     this.#versions = versions;
-    this.#device = device;
-    this.#denied = denied;
   }
 
   /** @param flows their files; of one name, the first is there from the beginning */
   static async open(flows: readonly Pick<Fence, "text">[]): Promise<Stage> {
-    const denied: Denied = [];
-    const authorize: Authorize = (_principal, action, resource) => {
-      const by = denied.find((one) => one.action === action && one.resource.test(resource));
-      return by === undefined
-        ? { allow: true, by: "no-policies" }
-        : { allow: false, by: `${by.action} ${by.written}` };
-    };
     const versions = byName(flows.map(({ text }) => text));
-    const world = await simulate({ flows: [], authorize });
-    const stage = new Stage(world, versions, new Device(), denied);
-    await stage.#startDispatcher();
+    const stage = new Stage(await DispatchedWorld.open({ flows: [] }, withoutCalls), versions);
+    stage.device = "online";
     for (const name of versions.keys()) await stage.deploy(name);
     return stage;
   }
 
-  /** Lets everything that this moment holds happen. */
-  async rest(): Promise<void> {
-    for (let round = 0; round < 5; round++) await this.world.advance(0);
+  get world(): World {
+    return this.#dispatched.world;
   }
 
-  async #startDispatcher(): Promise<void> {
-    const { log, events } = this.world.process;
-    this.#dispatcher = new Dispatcher({
-      log,
-      store: new MemoryStateStore(this.world.states),
-      clock: this.world.clock,
-      events: withoutCalls(events),
-      gateways: this.#device,
-      onLine: (level, message, facts) =>
-        this.world.lines.push(`${level} ${message} ${JSON.stringify(facts)}`),
-    });
-    await this.#dispatcher.start();
-    await this.rest();
+  rest(): Promise<void> {
+    return this.#dispatched.rest();
   }
 
   // ---- flows
@@ -144,25 +111,18 @@ export class Stage {
 
   // ---- what goes wrong
 
-  async crash(): Promise<void> {
-    this.#dispatcher?.kill();
-    await this.world.crashAndRecover();
-    await this.#startDispatcher();
+  crash(): Promise<void> {
+    return this.#dispatched.crash();
   }
 
   /** `online`, `offline`, or `refuses CODE`. */
   set device(state: string) {
-    this.#device.become(state);
+    this.#dispatched.devices.become(state);
   }
 
   /** From here on, no flow may do this; `*` in the resource stands for anything. */
   deny(action: string, resource: string): void {
-    const pattern = resource.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
-    this.#denied.push({
-      action,
-      written: resource,
-      resource: new RegExp(`^${pattern.join(".*")}$`),
-    });
+    this.#dispatched.denials.deny(action, resource);
   }
 
   // ---- what came of it
@@ -189,14 +149,12 @@ export class Stage {
   }
 }
 
-type Denied = { readonly action: string; readonly written: string; readonly resource: RegExp }[];
-
 /** @throws Error when a file has a fault, but for events that only signals cause */
 function byName(texts: readonly string[]): Map<string, readonly string[]> {
   const versions = new Map<string, string[]>();
   for (const text of texts) {
     const { flow, faults } = loadFlow(text, "flow");
-    const wrong = faults.filter(({ code }) => code !== "never-used");
+    const wrong = faults.filter(({ code }) => code !== "overlapping-inputs");
     if (flow === undefined || wrong.length > 0) throw new Error(wrong.map(writeFault).join("\n"));
     const known = versions.get(flow.name);
     if (known === undefined) versions.set(flow.name, [text]);
@@ -215,31 +173,4 @@ function withoutCalls(events: EventsWriter): EventsWriter {
       ? { offset: -1, time: 0 }
       : await events.write(partition, record);
   return { stamp: () => events.stamp(), write } as unknown as EventsWriter;
-}
-
-/** One device that subscribes to everything, is away, or refuses what it gets. */
-class Device implements Gateways {
-  readonly #listeners = new Set<(ns: string, filter: string) => void>();
-  #outcome: CommandOutcome = { outcome: "delivered" };
-
-  match(): ReturnType<Gateways["match"]> {
-    if (this.#outcome.outcome === "none") return [];
-    return [{ name: "device", deliver: async () => this.#outcome }];
-  }
-
-  onSubscribed(call: (ns: string, filter: string) => void): () => void {
-    this.#listeners.add(call);
-    return () => this.#listeners.delete(call);
-  }
-
-  /** `online`, `offline`, or `refuses CODE`. */
-  become(state: string): void {
-    const refuses = /^refuses (\d+)$/.exec(state);
-    if (refuses !== null) this.#outcome = { outcome: "refused", code: Number(refuses[1]) };
-    else if (state === "offline") this.#outcome = { outcome: "none" };
-    else if (state === "online") this.#outcome = { outcome: "delivered" };
-    else throw new Error(`a device is online, offline or refuses CODE, not ${state}`);
-    if (this.#outcome.outcome === "none") return;
-    for (const call of this.#listeners) call("default", "#");
-  }
 }

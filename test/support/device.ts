@@ -31,23 +31,28 @@ export class CountingDevice {
     await client.subscribeAsync(`count/${this.name}/echo`, { qos: 1 });
   }
 
+  /** Publishes an event; resolves when it is acknowledged. @throws as `publish` does */
+  async tick(id: string): Promise<void> {
+    await this.publish(`count/${this.name}/tick`, JSON.stringify({ id }));
+    this.acknowledged.push(id);
+  }
+
   /**
-   * Publishes an event at QoS 1; resolves when it is acknowledged.
+   * Publishes at QoS 1; resolves when it is acknowledged.
    * @throws when the connection closes before: the event may have been taken, or not
    */
-  async tick(id: string): Promise<void> {
+  async publish(topic: string, payload: string | Buffer): Promise<void> {
     const client = this.#client;
     if (client?.connected !== true) throw new Error(`${this.name} is not connected`);
     await new Promise<void>((resolve, reject) => {
       const closed = (): void => reject(new Error("closed"));
       client.once("close", closed);
-      client.publish(`count/${this.name}/tick`, JSON.stringify({ id }), { qos: 1 }, (error) => {
+      client.publish(topic, payload, { qos: 1 }, (error) => {
         client.off("close", closed);
         if (error) reject(error);
         else resolve();
       });
     });
-    this.acknowledged.push(id);
   }
 
   get connected(): boolean {

@@ -1,8 +1,7 @@
 import { parseJournalHeader, type Step } from "@millrace/shared/contract/journal-record";
 import { JournalReader } from "@millrace/shared/contract/reader";
-import { KafkaLog } from "@millrace/shared/adapters/kafka/log";
-import { systemClock } from "@millrace/shared/ports/clock";
 import type { EventLog } from "@millrace/shared/ports/event-log";
+import { onLog } from "./log.ts";
 import type { TestInstallation } from "./millrace.ts";
 
 /** What stands in a journal, by the reader's rule. */
@@ -43,19 +42,7 @@ async function readJournal(log: EventLog): Promise<ReadJournal> {
   return { steps, ...counts };
 }
 
-/** The journal of an installation on Kafka. */
-export async function journalOf({ env }: TestInstallation): Promise<ReadJournal> {
-  const log = await KafkaLog.open({
-    url: env["MILLRACE_LOG_URL"] ?? "",
-    prefix: env["MILLRACE_TOPIC_PREFIX"] ?? "",
-    partitions: undefined,
-    allow: new Set(["single-broker"]),
-    clock: systemClock,
-    line: () => {},
-  });
-  try {
-    return await readJournal(log);
-  } finally {
-    await log.close();
-  }
+/** The journal of an installation. */
+export function journalOf(installation: TestInstallation): Promise<ReadJournal> {
+  return onLog(installation, readJournal);
 }

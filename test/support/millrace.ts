@@ -1,13 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Instance } from "@millrace/shared/contract/instance";
 import type { HistoryPage } from "@millrace/gateway/api/operations";
-import { onTestFinished } from "vitest";
+import { beforeAll, onTestFinished } from "vitest";
 import { newDataFolder } from "./servers/run-folder.ts";
 import { until } from "./until.ts";
 
 /**
- * Processes of the built product, as a user starts them. What a test starts is ended with it.
+ * Processes of the built product, as a user starts them. What a test starts is ended with it; what is
+ * started for several tests, with this process at the latest.
  */
 const bin = fileURLToPath(new URL("../../packages/cli/bin/millrace.mjs", import.meta.url));
 
@@ -17,6 +19,23 @@ interface MillraceOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Where it runs, and keeps `.millrace`. */
   readonly folder?: string;
+  /** Started for several tests: whoever starts it ends it. */
+  readonly shared?: boolean;
+}
+
+/** A line of a process's log. */
+interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly [fact: string]: unknown;
+}
+
+/** What counts in `/readyz`, as far as tests look at it. */
+interface Readiness {
+  readonly status: string;
+  readonly reasons: readonly string[];
+  readonly mqtt: Readonly<Record<string, number>>;
+  readonly engine: { readonly rejected: number; readonly steps: number };
 }
 
 export class MillraceProcess {
@@ -43,6 +62,16 @@ export class MillraceProcess {
     const ready = /^millrace ready (.*)$/m.exec(this.output)?.[1];
     this.mqtt = /mqtt=(\S+)/.exec(ready ?? "")?.[1] ?? "";
     this.http = /http=(\S+)/.exec(ready ?? "")?.[1] ?? "";
+  }
+
+  /** What it logged, but for the lines that a program writes for people. */
+  get log(): readonly LogLine[] {
+    const lines = this.output.split("\n").filter((line) => line.startsWith("{"));
+    return lines.map((line) => JSON.parse(line) as LogLine);
+  }
+
+  readiness(): Promise<Readiness> {
+    return this.get("/readyz");
   }
 
   async ready(): Promise<void> {
@@ -105,6 +134,7 @@ function launchMillrace({
   args = [],
   env = {},
   folder = newDataFolder("process"),
+  shared = false,
 }: MillraceOptions = {}): MillraceProcess {
   const ports = [
     "--http-port",
@@ -116,11 +146,22 @@ function launchMillrace({
     env: { ...cleanEnv(), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const started = new MillraceProcess(child);
-  onTestFinished(() => {
-    child.kill("SIGKILL");
+  const kill = (): void => void child.kill("SIGKILL");
+  if (shared) process.once("exit", kill);
+  else onTestFinished(kill);
+  return new MillraceProcess(child);
+}
+
+/** One process for all tests of a suite. @returns it, once the suite has begun */
+export function sharedProcess(open: () => TestInstallation): () => MillraceProcess {
+  let started: MillraceProcess;
+  beforeAll(async () => {
+    started = await open().start({ shared: true });
+    return async () => {
+      await started.stop();
+    };
   });
-  return started;
+  return () => started;
 }
 
 /** Runs one command to its end. */
@@ -149,16 +190,23 @@ function cleanEnv(): NodeJS.ProcessEnv {
 /** An installation that several starts share: a folder, or names of its own on shared servers. */
 export interface TestInstallation {
   readonly name: string;
-  start(options?: Pick<MillraceOptions, "role" | "args">): Promise<MillraceProcess>;
-  launch(options?: Pick<MillraceOptions, "role" | "args">): MillraceProcess;
+  start(options?: StartOptions): Promise<MillraceProcess>;
+  launch(options?: StartOptions): MillraceProcess;
   readonly env: Readonly<Record<string, string>>;
+  /** Where an embedded one keeps its data. */
+  readonly dataFolder?: string;
 }
+
+type StartOptions = Pick<MillraceOptions, "role" | "args" | "shared">;
 
 let made = 0;
 
 /** One process on a folder of its own. */
-export function embeddedInstallation(flows: string): TestInstallation {
-  return installation("embedded", { MILLRACE_FLOWS: flows }, newDataFolder("embedded"));
+export function embeddedInstallation(
+  flows: string,
+  more: Readonly<Record<string, string>> = {},
+): TestInstallation {
+  return installation("embedded", { MILLRACE_FLOWS: flows, ...more }, newDataFolder("embedded"));
 }
 
 /** On a Kafka and a Redis, with topics and keys of its own. */
@@ -186,6 +234,7 @@ function installation(
   return {
     name,
     env,
+    ...(folder !== undefined && { dataFolder: join(folder, ".millrace") }),
     start: (options = {}) => startMillrace({ ...common, ...options }),
     launch: (options = {}) => launchMillrace({ ...common, ...options }),
   };

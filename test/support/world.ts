@@ -124,6 +124,7 @@ export class World {
       payload: bytes,
       qos: 1,
     });
+    done.catch(() => {}); // thrown below, when it is awaited
     await settle();
     await done;
     await settle();

@@ -61,9 +61,9 @@ async function serveUntilStopped(
     running.mqttPort === undefined ? undefined : `mqtt://${config.host}:${running.mqttPort}`;
   const http = `http://${config.host}:${running.httpPort}`;
   const addresses = [mqtt === undefined ? undefined : `mqtt=${mqtt}`, `http=${http}`];
-  process.stdout.write(
-    `millrace ready ${addresses.filter((one) => one !== undefined).join(" ")}\n`,
-  );
+  const state = running.reasons.length === 0 ? "ready" : "started, but not ready:";
+  const parts = [state, ...addresses.filter((one) => one !== undefined), ...running.reasons];
+  process.stdout.write(`millrace ${parts.join(" ")}\n`);
   if (name === "start" && mqtt !== undefined) process.stdout.write(whatNext(mqtt, http, running));
   const devices = fleet === true && mqtt !== undefined ? startFleet(mqtt, config.token) : undefined;
   const signal = await stopped;

@@ -21,6 +21,8 @@ export interface Running {
   readonly roles: Roles;
   readonly mqttPort: number | undefined;
   readonly httpPort: number;
+  /** Why it is not ready yet; empty where it is. */
+  readonly reasons: readonly string[];
   /** Takes no more, finishes what is under way, and lets go of everything. */
   stop(): Promise<void>;
 }
@@ -58,12 +60,13 @@ export async function run(config: Config, roles: readonly Role[], line: Line): P
     }
     const http = await startHttp(config, installation, running, line);
     closing.push(() => http.close());
-    await untilReady(installation, running);
+    const reasons = await untilReady(installation, running);
     const partitions = running.engine?.partitions().length;
-    if (partitions !== undefined) line("info", "partitions claimed", { partitions });
+    if (partitions !== undefined && reasons.length === 0)
+      line("info", "partitions claimed", { partitions });
     line("warn", "no policies yet: every client and every effect is allowed");
     const mqttPort = running.gateway?.mqttPort;
-    return { installation, roles: running, mqttPort, httpPort: http.port, stop };
+    return { installation, roles: running, mqttPort, httpPort: http.port, reasons, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -76,11 +79,17 @@ type Closing = (() => Promise<void>)[];
 const READY_MS_MAX = 15_000;
 const READY_LOOK_MS = 20;
 
-/** Ready means that a publish is answered by a flow, not only that a port is open. */
-async function untilReady(installation: Installation, roles: Roles): Promise<void> {
+/**
+ * Ready means that a publish is answered by a flow, not only that a port is open.
+ *
+ * @returns why it is not ready after a while; empty where it is
+ */
+async function untilReady(installation: Installation, roles: Roles): Promise<readonly string[]> {
   const { clock } = installation;
   const end = clock.monotonicMs() + READY_MS_MAX;
-  while (!healthOf(installation, roles).ready && clock.monotonicMs() < end) {
+  for (;;) {
+    const { ready, reasons } = healthOf(installation, roles);
+    if (ready || clock.monotonicMs() >= end) return reasons;
     await sleep(clock, READY_LOOK_MS);
   }
 }

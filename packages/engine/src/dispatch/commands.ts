@@ -1,8 +1,16 @@
 import type { CommandEffect } from "@millrace/shared/contract/effect";
 import type { Instance } from "@millrace/shared/contract/instance";
 import type { Json, JsonObject } from "@millrace/shared/contract/json";
-import type { EffectId, InstanceRef } from "@millrace/shared/contract/names";
+import type { Step } from "@millrace/shared/contract/journal-record";
+import {
+  type EffectId,
+  encodePart,
+  instanceId,
+  type InstanceRef,
+  parseEffectId,
+} from "@millrace/shared/contract/names";
 import { owedKey } from "@millrace/shared/core/decide/result";
+import { outstanding } from "@millrace/shared/core/outstanding";
 import { filterMatches } from "@millrace/shared/mqtt/filter";
 import type { CommandOutcome, Gateways } from "@millrace/shared/peer/gateways";
 import type { Clock } from "@millrace/shared/ports/clock";
@@ -30,6 +38,8 @@ export class Commands {
   readonly #options: DispatchOptions;
   readonly #counters: DispatchCounters;
   readonly #pending = new PendingCommands();
+  /** Of partitions whose parked commands are not resumed yet: the latest that replaces older ones, by name. */
+  readonly #latest = new Map<number, Map<string, EffectId>>();
   readonly #stopListening: () => void;
   #stopped = false;
 
@@ -63,15 +73,17 @@ export class Commands {
     },
     effect: CommandEffect,
     ticket: Ticket,
-    stepAt: number,
+    { at, instance }: Pick<Step, "at" | "instance">,
   ): void {
     if (this.#pending.has(of.id)) return;
     ticket.add();
     const command = this.#add({ ...of, effect, ticket, parking: "no" });
-    if (effect.supersede) this.#supersede(command);
+    if (effect.supersede) {
+      this.#supersede(command);
+      this.#supersedeParked(command, instance, ticket);
+    }
     const { parkMs } = this.#options;
-    const lifeMs =
-      effect.deadline === undefined ? Number.POSITIVE_INFINITY : effect.deadline - stepAt;
+    const lifeMs = effect.deadline === undefined ? Number.POSITIVE_INFINITY : effect.deadline - at;
     if (!effect.owed && lifeMs <= parkMs) {
       this.#later(command, lifeMs, () => this.#drop(command));
     }
@@ -79,12 +91,29 @@ export class Commands {
     void this.#attempt(command);
   }
 
-  /** Goes on with an effect that an earlier dispatcher had put aside. */
-  resume(id: EffectId, to: InstanceRef, effect: CommandEffect, partition: number): void {
-    if (this.#pending.has(id)) return;
-    const of = { id, to, partition, offset: -1, trace: undefined };
-    const command = this.#add({ ...of, effect, ticket: undefined, parking: "parked" });
-    void this.#attempt(command);
+  /** From now on commands of a partition are begun; those that were put aside are resumed later. */
+  expectParked(partition: number): void {
+    this.#latest.set(partition, new Map());
+  }
+
+  /** Goes on with what an earlier dispatcher had put aside of an instance of a partition. */
+  resume(instance: Instance, partition: number): void {
+    const { ns, flow, key } = instance;
+    const to = { ns, flow, key };
+    for (const { id, owed } of outstanding(instance).toReversed()) {
+      if (owed.parked === undefined || owed.kind !== "command" || this.#pending.has(id)) continue;
+      const effect = owed.parked as unknown as CommandEffect;
+      const of = { id, to, effect, partition, offset: -1, trace: undefined };
+      // What replaced it has said so, or says so again when it is read anew.
+      if (this.#replaces(partition, of)) continue;
+      const command = this.#add({ ...of, ticket: undefined, parking: "parked" });
+      this.#remember(command);
+      void this.#attempt(command);
+    }
+  }
+
+  parkedResumed(partition: number): void {
+    this.#latest.delete(partition);
   }
 
   #add(of: Omit<PendingCommand, "settled" | "handedOver" | "cancelTimers">): PendingCommand {
@@ -157,10 +186,36 @@ export class Commands {
 
   #supersede(newer: PendingCommand): void {
     for (const command of this.#pending.of(newer.to)) {
-      if (command === newer || command.effect.name !== newer.effect.name) continue;
-      if (command.offset > newer.offset) continue;
+      if (command.effect.name !== newer.effect.name || !isBefore(command.id, newer.id)) continue;
       void this.#settle(command, "superseded", { by: newer.id });
     }
+    this.#remember(newer);
+  }
+
+  /** Those that an earlier dispatcher had put aside: they are here only once they are resumed. */
+  #supersedeParked(newer: PendingCommand, instance: Instance, ticket: Ticket): void {
+    for (const { id, owed } of outstanding(instance)) {
+      if (owed.parked === undefined || owed.kind !== "command") continue;
+      if (owed.name !== newer.effect.name || !isBefore(id, newer.id) || this.#pending.has(id))
+        continue;
+      this.#counters.superseded += 1;
+      ticket.add();
+      const { to, trace } = newer;
+      const writing = this.#results.settle(to, id, "superseded", { by: newer.id }, trace);
+      void this.#whenWritten(writing, () => ticket.done());
+    }
+  }
+
+  #remember({ partition, to, effect, id }: PendingCommand): void {
+    if (effect.supersede) this.#latest.get(partition)?.set(nameOf(to, effect), id);
+  }
+
+  #replaces(
+    partition: number,
+    { id, to, effect }: Pick<PendingCommand, "id" | "to" | "effect">,
+  ): boolean {
+    const latest = this.#latest.get(partition)?.get(nameOf(to, effect));
+    return latest !== undefined && isBefore(id, latest);
   }
 
   async #settle(
@@ -172,18 +227,28 @@ export class Commands {
     this.#finish(command);
     this.#counters[outcome] += 1;
     const written = command.effect.owed || command.parking !== "no" || outcome === "refused";
-    if (written) {
-      const { to, id, trace } = command;
-      await this.#results.settle(to, id, outcome, payload, trace);
+    if (!written) return this.#release(command);
+    const { to, id, trace } = command;
+    const writing = this.#results.settle(to, id, outcome, payload, trace);
+    await this.#whenWritten(writing, () => this.#release(command));
+  }
+
+  /** What is not written stays under way: the bookmark does not pass it, and whoever is next does it again. */
+  async #whenWritten(writing: Promise<void>, then: () => void): Promise<void> {
+    try {
+      await writing;
+    } catch {
+      return;
     }
-    this.#release(command);
+    then();
   }
 
   async #park(command: PendingCommand): Promise<void> {
     if (command.settled || command.parking !== "no" || this.#stopped) return;
     command.parking = "asked";
     this.#counters.parked += 1;
-    await this.#results.park(command.to, command.id, command.effect, command.trace);
+    const { to, id, effect, trace } = command;
+    await this.#whenWritten(this.#results.park(to, id, effect, trace), () => {});
   }
 
   /** Nobody waits for it any more. */
@@ -209,6 +274,7 @@ export class Commands {
 
   /** Forgets what belongs to a partition that is another's now. */
   forget(partition: number): void {
+    this.#latest.delete(partition);
     for (const command of this.#pending.all()) {
       if (command.partition === partition) this.#finish(command);
     }
@@ -219,6 +285,18 @@ export class Commands {
     this.#stopListening();
     for (const command of this.#pending.all()) this.#finish(command);
   }
+}
+
+function nameOf(to: InstanceRef, { name }: CommandEffect): string {
+  return `${instanceId(to)}/${encodePart(name)}`;
+}
+
+/** Whether one effect of an instance was decided before another. */
+function isBefore(one: EffectId, other: EffectId): boolean {
+  const [a, b] = [parseEffectId(one), parseEffectId(other)];
+  if (a === undefined || b === undefined) return false;
+  if (a.generation !== b.generation) return a.generation < b.generation;
+  return a.seq === b.seq ? a.index < b.index : a.seq < b.seq;
 }
 
 /** A payload as the device gets it. */

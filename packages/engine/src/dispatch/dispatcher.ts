@@ -1,6 +1,4 @@
-import type { CommandEffect } from "@millrace/shared/contract/effect";
 import { type Bookmark, startBookmark } from "@millrace/shared/contract/reader";
-import { outstanding } from "@millrace/shared/core/outstanding";
 import { messageOf } from "@millrace/shared/errors/operational";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { Gateways } from "@millrace/shared/peer/gateways";
@@ -135,6 +133,7 @@ export class Dispatcher {
         if (this.#stopped || !this.#assigned.has(partition)) return undefined;
         const dispatch = new PartitionDispatch(partition, from, this.#host);
         this.#partitions.set(partition, dispatch);
+        this.#commands.expectParked(partition);
         this.#written.set(partition, from.offset);
         subscription.resume(partition);
         subscription.seek(partition, from.offset);
@@ -159,13 +158,8 @@ export class Dispatcher {
     }
     const instances = await store.parked(partition);
     if (this.#partitions.get(partition) !== dispatch) return;
-    for (const instance of instances) {
-      const to = { ns: instance.ns, flow: instance.flow, key: instance.key };
-      for (const { id, owed } of outstanding(instance)) {
-        if (owed.parked === undefined || owed.kind !== "command") continue;
-        this.#commands.resume(id, to, owed.parked as unknown as CommandEffect, partition);
-      }
-    }
+    for (const instance of instances) this.#commands.resume(instance, partition);
+    this.#commands.parkedResumed(partition);
   }
 
   #arrived(partition: number, records: readonly LogRecord[]): void {

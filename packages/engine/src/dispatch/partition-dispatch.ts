@@ -104,7 +104,7 @@ export class PartitionDispatch {
     switch (effect.kind) {
       case "command": {
         const of = { id, to, partition: this.#partition, offset, trace };
-        this.#host.commands.begin(of, effect, ticket, step.at);
+        this.#host.commands.begin(of, effect, ticket, step);
         break;
       }
       case "send": {

@@ -2,8 +2,10 @@ import type { Instance } from "@millrace/shared/contract/instance";
 import type { Cause, Rejected } from "@millrace/shared/contract/journal-record";
 import { type InstanceId, logKey } from "@millrace/shared/contract/names";
 import type { Decision } from "@millrace/shared/core/decision";
+import type { InstanceIndex } from "@millrace/shared/ports/state-store";
 import type { Cached } from "./instance-cache.ts";
 import type { JournalEntry } from "./journal-writer.ts";
+import { indexOf } from "./stored.ts";
 
 /** Effects that an executor has to see; lines for operators are written by the engine itself. */
 const executed: ReadonlySet<string> = new Set(["command", "call", "publish", "send"]);
@@ -12,7 +14,7 @@ const executed: ReadonlySet<string> = new Set(["command", "call", "publish", "se
 export interface BatchedInstance {
   readonly id: InstanceId;
   readonly cached: Cached;
-  instance: Instance;
+  index: InstanceIndex;
   json: string;
   /** Places in the batch of its steps, oldest first. */
   steps: number[];
@@ -100,15 +102,15 @@ export class Batch {
     step: number | undefined,
     begins: boolean,
   ): void {
-    cached.instance = instance;
-    cached.uncommitted += 1;
+    cached.change(instance, json);
+    const index = indexOf(instance);
     const known = this.instances.get(id);
     if (known === undefined) {
       const steps = step === undefined ? [] : [step];
-      this.instances.set(id, { id, cached, instance, json, steps, begins, records: 1 });
+      this.instances.set(id, { id, cached, index, json, steps, begins, records: 1 });
       return;
     }
-    known.instance = instance;
+    known.index = index;
     known.json = json;
     known.records += 1;
     if (begins) {

@@ -4,17 +4,22 @@ import {
   type EventHeader,
   parseEventHeader,
 } from "@millrace/shared/contract/event-record";
-import { isJsonObject, type Json, type JsonObject } from "@millrace/shared/contract/json";
+import {
+  isJsonObject,
+  type Json,
+  jsonFault,
+  type JsonObject,
+} from "@millrace/shared/contract/json";
 import type { RejectionCode } from "@millrace/shared/contract/journal-record";
 import {
   type InstanceId,
   instanceId,
   type InstanceRef,
   logKey,
+  nameFault,
 } from "@millrace/shared/contract/names";
 import { partitionOf } from "@millrace/shared/contract/partition";
 import type { DeviceInput, Input } from "@millrace/shared/core/input";
-import { keyFault } from "@millrace/shared/flow/actions";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
 import type { Scope } from "@millrace/shared/flow/expression";
 import { type FlowInput, PayloadError, readPayload } from "@millrace/shared/flow/input";
@@ -123,7 +128,7 @@ export class Reader {
     if (partition !== this.#partition) return { ...nothing, copyTo: [partition] };
     const payload = jsonOf(record.value);
     if (!isJsonObject(payload)) {
-      const detail = `the value of a ${header.kind} record is a JSON object`;
+      const detail = `the value of a ${header.kind} record is a JSON object that can be kept`;
       const type = header.kind === "signal" ? header.type : header.kind;
       return { ...nothing, faults: [{ code: "malformed-record", detail, ns, flow, type }] };
     }
@@ -157,13 +162,14 @@ function addressed(
 
 function jsonOf(value: Buffer | null): Json | undefined {
   try {
-    return JSON.parse(value?.toString("utf8") ?? "{}") as Json;
+    const json = JSON.parse(value?.toString("utf8") ?? "{}") as Json;
+    return jsonFault(json) === undefined ? json : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** A payload as a rejection keeps it: JSON where it is JSON, else its bytes. */
+/** A payload as a rejection keeps it: JSON where it is JSON that can be kept, else its bytes. */
 export function payloadAsCame(value: Buffer | null): Json {
   if (value === null) return null;
   const json = jsonOf(value);
@@ -203,11 +209,12 @@ class DeviceReading {
     const scope = this.#scope(flow.params, payload, input.name, sender);
     try {
       const thing = input.thing === undefined ? sender : input.thing(scope);
-      if (thing === "") return fault("bad-thing", "`thing` came out empty");
+      const misnamed = nameFault(thing);
+      if (misnamed !== undefined) return fault("bad-thing", `\`thing\` ${misnamed}`);
       scope.thing = this.#world.thing(ns, thing);
       const key = input.key(scope);
-      const wrong = keyFault(key);
-      if (wrong !== undefined) return fault("bad-key", wrong);
+      const wrong = nameFault(key);
+      if (wrong !== undefined) return fault("bad-key", `\`key\` ${wrong}`);
       const id = misfit === undefined ? input.id?.(scope) : undefined;
       return {
         kind: "device",
@@ -220,7 +227,7 @@ class DeviceReading {
         client,
         topic: this.#header.topic,
         levels: this.#levels,
-        id: id === "" || id === "null" ? undefined : id,
+        id: id === "" ? undefined : id,
         payload: misfit === undefined ? (payload as Json) : payloadAsCame(this.#record.value),
         ...(misfit && { misfit }),
         ...(this.#header.at !== undefined && { originAt: this.#header.at }),

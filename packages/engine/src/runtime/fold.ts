@@ -19,7 +19,7 @@ import type {
   StoredPartition,
   StoredRejection,
 } from "@millrace/shared/ports/state-store";
-import { storedInstance, storedRejection } from "./stored.ts";
+import { indexOf, storedRejection } from "./stored.ts";
 
 /**
  * Folds a stretch of a partition's journal, from where the store stands. Only `evolve` is called: what
@@ -98,7 +98,9 @@ export class Fold {
     const id = instanceId(instance);
     const before = begins ? undefined : this.#changed.get(id);
     this.#changed.set(id, {
-      ...storedInstance(id, instance, JSON.stringify(instance)),
+      id,
+      json: JSON.stringify(instance),
+      index: indexOf(instance),
       steps: [...(before?.steps ?? []), ...steps],
       begins: begins || before?.begins === true,
     });

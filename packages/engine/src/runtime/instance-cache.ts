@@ -1,12 +1,56 @@
-import type { Instance } from "@millrace/shared/contract/instance";
+import { type Instance, nextDue } from "@millrace/shared/contract/instance";
 import type { InstanceId } from "@millrace/shared/contract/names";
+import type { EpochMs } from "@millrace/shared/contract/time";
 
-/** An instance in memory, perhaps ahead of the journal. */
-export interface Cached {
-  /** undefined where the store knows of none, and no step has begun one. */
-  instance: Instance | undefined;
+/**
+ * An instance in memory, perhaps ahead of the journal.
+ *
+ * One that is seldom heard of is kept as its JSON alone: of a hundred thousand instances as objects, half
+ * of the engine's time went into the garbage collector (docs/benchmarks.md).
+ */
+export class Cached {
   /** Records about it that are decided and not yet committed to the store. */
-  uncommitted: number;
+  uncommitted = 0;
+  #instance: Instance | undefined;
+  #json: string | undefined;
+  #due: EpochMs | undefined;
+  #uses = 0;
+
+  /** @param json undefined where the store knows of none, and no step has begun one */
+  constructor(json: string | undefined) {
+    this.#json = json;
+    if (json !== undefined) this.#due = nextDue(this.instance as Instance);
+  }
+
+  get instance(): Instance | undefined {
+    if (this.#json !== undefined) this.#instance ??= JSON.parse(this.#json) as Instance;
+    return this.#instance;
+  }
+
+  /** When the next of its timers is due. */
+  get due(): EpochMs | undefined {
+    return this.#due;
+  }
+
+  /** @param json the instance, encoded */
+  change(instance: Instance, json: string): void {
+    this.#instance = instance;
+    this.#json = json;
+    this.#due = nextDue(instance);
+    this.uncommitted += 1;
+  }
+
+  /** Called for each input of a turn. @returns whether it is the turn's first for this one */
+  use(): boolean {
+    this.#uses += 1;
+    return this.#uses === 1;
+  }
+
+  /** The turn is over: one with a single input in it is kept as JSON until it is heard of again. */
+  rest(): void {
+    if (this.#uses < 2) this.#instance = undefined;
+    this.#uses = 0;
+  }
 }
 
 /**
@@ -35,8 +79,9 @@ export class InstanceCache {
     return this.#entries.get(id);
   }
 
-  put(id: InstanceId, instance: Instance | undefined): Cached {
-    const cached = { instance, uncommitted: 0 };
+  /** @param json what the store has of it */
+  put(id: InstanceId, json: string | undefined): Cached {
+    const cached = new Cached(json);
     this.#entries.set(id, cached);
     return cached;
   }

@@ -48,13 +48,25 @@ export class JournalWriter {
   }
 
   /**
+   * Appends all of it at once, but for what is too much for one append: one event that hundreds of
+   * instances hear of. Its parts count one by one, and the position passes the event with the last; an
+   * owner that takes the event anew finds those that have had it (`Instance.in`).
+   *
    * @param position what the last record is to say of the input
+   * @returns where the first record stands, and the log time of the last
    * @throws OwnershipLost when what stands in the log is not, or may not be, what was meant
    */
   async append(entries: readonly JournalEntry[], position: PositionChange): Promise<Appended> {
     const records = entries.map((entry, i) =>
       this.#record(entry, this.#n + 1 + i, i === entries.length - 1 ? position : undefined),
     );
+    const { offset } = this.bookmark;
+    let time = 0;
+    for (const part of inParts(records)) time = (await this.#appendPart(part)).time;
+    return { offset, time };
+  }
+
+  async #appendPart(records: readonly NewRecord[]): Promise<Appended> {
     const appended = await this.#appendOrFind(records);
     if (appended.offset !== this.#nextOffset) {
       throw new OwnershipLost(
@@ -108,4 +120,27 @@ export class JournalWriter {
     const header = parseJournalHeader(record.header);
     return header?.e === this.#epoch && header.n === n;
   }
+}
+
+/** What Kafka takes at once by default is 1 MiB, and by the settings of our topics 4 MiB. */
+const APPEND_BYTES_MAX = 3 * 2 ** 20;
+
+function inParts(records: readonly NewRecord[]): NewRecord[][] {
+  const parts: NewRecord[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const record of records) {
+    const size = sizeOf(record);
+    if (bytes + size > APPEND_BYTES_MAX) {
+      parts.push([]);
+      bytes = 0;
+    }
+    parts.at(-1)?.push(record);
+    bytes += size;
+  }
+  return parts;
+}
+
+/** At most as many bytes as this: three of UTF-8 for a character of text. */
+function sizeOf({ key, header, value }: NewRecord): number {
+  return 3 * ((key?.length ?? 0) + header.length + (value?.length ?? 0));
 }

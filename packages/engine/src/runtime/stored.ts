@@ -5,24 +5,12 @@ import {
   type StateValue,
 } from "@millrace/shared/contract/instance";
 import type { Rejected } from "@millrace/shared/contract/journal-record";
-import { encodePart, type InstanceId } from "@millrace/shared/contract/names";
-import type {
-  InstanceIndex,
-  StoredInstance,
-  StoredRejection,
-} from "@millrace/shared/ports/state-store";
+import { encodePart } from "@millrace/shared/contract/names";
+import type { InstanceIndex, StoredRejection } from "@millrace/shared/ports/state-store";
 
 /** How instances and rejections go into the store: what they are looked up by. */
 
-export function storedInstance(
-  id: InstanceId,
-  instance: Instance,
-  json: string,
-): Omit<StoredInstance, "steps" | "begins"> {
-  return { id, json, index: indexOf(instance) };
-}
-
-function indexOf(instance: Instance): InstanceIndex {
+export function indexOf(instance: Instance): InstanceIndex {
   const ns = encodePart(instance.ns);
   const due = nextDue(instance);
   return {

@@ -1,4 +1,3 @@
-import type { Instance } from "@millrace/shared/contract/instance";
 import { type InstanceId, instanceId } from "@millrace/shared/contract/names";
 import type { Position, PositionChange } from "@millrace/shared/contract/position";
 import type { Bookmark } from "@millrace/shared/contract/reader";
@@ -15,7 +14,7 @@ import { InstanceCache } from "./instance-cache.ts";
 import { Intake } from "./intake.ts";
 import { JournalWriter } from "./journal-writer.ts";
 import { LogClock } from "./log-clock.ts";
-import { storedInstance, storedRejection } from "./stored.ts";
+import { storedRejection } from "./stored.ts";
 import { TimerWindow } from "./timer-window.ts";
 import { TurnDecider } from "./turn-decider.ts";
 
@@ -26,7 +25,8 @@ import { TurnDecider } from "./turn-decider.ts";
  * Owns the partition's memory, which dies with it. Invariants:
  *   T1 memory may run ahead of the journal, the store and the outside world never;
  *   T2 inputs are decided in the order of the log, timers among them by the time they are due;
- *   T3 all records of one input go into one append, so that an input is taken whole or not at all;
+ *   T3 all records of one input go into one append, so that an input is taken whole or not at all; what
+ *      is too much for one goes in parts, and who had it already ignores it when it is taken anew;
  *   T4 the position in the journal passes an input only together with what came of it, and after its
  *      copies for other partitions are acknowledged;
  *   T5 no timer fires before all input that the log took up to its time has been read.
@@ -227,7 +227,7 @@ export class Tenure {
 
   #took(page: DuePage): void {
     this.#lastStoreWord = this.#host.clock.monotonicMs();
-    this.#timers.took(page, (id) => this.#cache.get(id)?.instance);
+    this.#timers.took(page, (id) => this.#cache.get(id));
     this.#signal();
   }
 
@@ -253,9 +253,7 @@ export class Tenure {
     counters.loads += 1;
     counters.loadedInstances += found.size;
     for (const id of missing) {
-      const json = found.get(id);
-      const instance = json === undefined ? undefined : (JSON.parse(json) as Instance);
-      this.#cache.put(id, instance);
+      const { instance } = this.#cache.put(id, found.get(id));
       // Its version was published before it began: this process has not read so far yet.
       if (instance === undefined || catalogue.version(instance.version) !== undefined) continue;
       await this.#host.registryRead();
@@ -292,15 +290,14 @@ export class Tenure {
     const { counters, onLog } = this.#host;
     counters.appends += 1;
     this.#logClock.learn(appended.time);
-    const changes = Array.from(batch.instances.values(), (one) => ({
-      stored: {
-        ...storedInstance(one.id, one.instance, one.json),
-        steps: one.steps.map((place) => appended.offset + place),
-        begins: one.begins,
-      },
-      cached: one.cached,
-      records: one.records,
-    }));
+    const changes = Array.from(
+      batch.instances.values(),
+      ({ id, cached, json, index, begins, records, steps }) => ({
+        stored: { id, json, index, begins, steps: steps.map((place) => appended.offset + place) },
+        cached,
+        records,
+      }),
+    );
     const rejections = batch.rejections.map(({ at, rejected, json }) =>
       storedRejection(appended.offset + at, rejected, json),
     );

@@ -1,7 +1,7 @@
-import { type Instance, nextDue } from "@millrace/shared/contract/instance";
 import type { InstanceId } from "@millrace/shared/contract/names";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import type { DuePage, DueRange } from "@millrace/shared/ports/state-store";
+import type { Cached } from "./instance-cache.ts";
 import { TimerHeap } from "./timer-heap.ts";
 
 /**
@@ -30,11 +30,11 @@ export class TimerWindow {
   }
 
   /** Takes the store's answer; a page that was cut short moves the end back to where it is complete. */
-  took(page: DuePage, cached: (id: InstanceId) => Instance | undefined): void {
+  took(page: DuePage, cached: (id: InstanceId) => Cached | undefined): void {
     this.#end = Math.min(this.#end, page.until);
     for (const { id, at } of page.due) {
-      const instance = cached(id);
-      const due = instance === undefined ? at : nextDue(instance);
+      const known = cached(id);
+      const due = known === undefined ? at : known.due;
       if (due !== undefined) this.#heap.set(id, due);
     }
   }

@@ -1,4 +1,4 @@
-import { type Instance, isEnded, nextDue } from "@millrace/shared/contract/instance";
+import { type Instance, isEnded } from "@millrace/shared/contract/instance";
 import type { InstanceId } from "@millrace/shared/contract/names";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { decide } from "@millrace/shared/core/decide/decide";
@@ -29,6 +29,8 @@ export class TurnDecider {
   readonly #cache: InstanceCache;
   readonly #timers: TimerWindow;
   readonly #position: InputPosition;
+  /** Instances that this turn has looked at. */
+  #used: Cached[] = [];
 
   constructor(host: EngineHost, { cache, timers, position }: PartitionMemory) {
     this.#host = host;
@@ -52,7 +54,17 @@ export class TurnDecider {
       if (this.#isFull(batch)) break;
     }
     if (deliveries.length === 0) this.#fireTimers(batch, timersBy, true);
+    this.#rest();
     return { batch, taken };
+  }
+
+  #rest(): void {
+    for (const cached of this.#used) cached.rest();
+    this.#used = [];
+  }
+
+  #use(cached: Cached): void {
+    if (cached.use()) this.#used.push(cached);
   }
 
   #isFull({ bytes }: Batch): boolean {
@@ -73,14 +85,14 @@ export class TurnDecider {
         this.#timers.putBack(id, due);
         return false;
       }
-      const { instance } = cached;
-      const actual = instance === undefined ? undefined : nextDue(instance);
+      this.#use(cached);
+      const { instance, due: actual } = cached;
       if (instance === undefined || actual === undefined) continue;
       if (actual <= by && !this.#fire(batch, id, cached, instance, atEnd ? by : actual)) {
         this.#timers.putBack(id, by + this.#host.options.unknownVersionMs);
         continue;
       }
-      this.#timers.remind(id, cached.instance && nextDue(cached.instance));
+      this.#timers.remind(id, cached.due);
     }
     return true;
   }
@@ -128,6 +140,7 @@ export class TurnDecider {
     const cached = this.#cache.get(delivery.id);
     assert(cached !== undefined, "an instance is loaded before its input is decided");
     this.#cache.touch(delivery.id, cached);
+    this.#use(cached);
     const input = this.#readingFor(cached.instance, delivery);
     if (input === undefined) return countIgnored(counters, "no-listener");
     this.#settle(batch, delivery.id, cached, decide(cached.instance, input, world), trace);
@@ -159,7 +172,7 @@ export class TurnDecider {
       case "step":
         counters.steps += 1;
         batch.addStep(id, cached, decision, trace);
-        this.#timers.remind(id, nextDue(decision.step.instance));
+        this.#timers.remind(id, cached.due);
     }
   }
 }

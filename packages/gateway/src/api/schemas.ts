@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { type Json, jsonFault } from "@millrace/shared/contract/json";
 import { DEFAULT_NAMESPACE } from "@millrace/shared/contract/names";
 
 /** What the API takes, checked once at this border. */
@@ -11,7 +12,10 @@ export const instancesQuery = z.strictObject({
   state: z.string().min(1).optional(),
   thing: z.string().min(1).optional(),
   status: z.enum(["running", "paused", "done", "failed", "cancelled"]).optional(),
-  cursor: z.string().min(1).optional(),
+  cursor: z
+    .string()
+    .regex(/^[^/]+\/[^/]+\/[^/]+$/, "not a cursor that a page gave")
+    .optional(),
   limit,
 });
 
@@ -29,7 +33,10 @@ export const historyQuery = z.strictObject({
 export const rejectedQuery = z.strictObject({
   namespace,
   flow: z.string().min(1).optional(),
-  cursor: z.string().min(1).optional(),
+  cursor: z
+    .string()
+    .regex(/^\d+\/\d+\/\d+$/, "not a cursor that a page gave")
+    .optional(),
   limit,
 });
 
@@ -41,6 +48,12 @@ export const signalBody = z.strictObject({
     .refine((type) => !type.startsWith("xstate."), {
       error: "names beginning with `xstate.` are the machine's own",
     }),
-  payload: z.record(z.string(), z.json()).default({}),
+  payload: z
+    .record(z.string(), z.custom<Json>())
+    .default({})
+    .superRefine((payload, context) => {
+      const fault = jsonFault(payload);
+      if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+    }),
   id: z.string().min(1).max(128).optional(),
 });

@@ -3,7 +3,7 @@ import type { Instance } from "@millrace/shared/contract/instance";
 import { outstanding } from "@millrace/shared/core/outstanding";
 import { messageOf, OperationalError } from "@millrace/shared/errors/operational";
 import type { PlacedRejection } from "@millrace/shared/ports/state-store";
-import { fastify, type FastifyInstance, type FastifyRequest } from "fastify";
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type * as z from "zod";
 import type { Operations } from "./operations.ts";
 import { invalid, notFound, PROBLEM_JSON, problemOf } from "./problem.ts";
@@ -33,6 +33,8 @@ export interface ApiServer {
 }
 
 const BODY_BYTES_MAX = 256 * 1024;
+/** A key has at most 256 bytes. */
+const PARAMETER_LENGTH_MAX = 256;
 
 /**
  * Serves the HTTP API.
@@ -40,7 +42,15 @@ const BODY_BYTES_MAX = 256 * 1024;
  * @throws OperationalError START-001 when the port is in use
  */
 export async function startApi(options: ApiOptions): Promise<ApiServer> {
-  const app = fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true });
+  const app = fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
+    // A path that it cannot take apart; the handler of errors is not asked about it.
+    frameworkErrors: (error, _request, reply) => {
+      void answer(reply, invalid("path", error.message));
+    },
+  });
   answerInProblems(app, options);
   serveHealth(app, options.operations);
   await app.register(async (v1) => serveV1(v1, options), { prefix: "/v1" });
@@ -60,12 +70,17 @@ function answerInProblems(app: FastifyInstance, { onFault }: ApiOptions): void {
   app.setErrorHandler((error, request, reply) => {
     const known = wrongRequest(error) ?? error;
     if (!(known instanceof OperationalError)) onFault(request.url, messageOf(known));
-    const problem = problemOf(known);
-    return reply.code(problem.status).type(PROBLEM_JSON).send(problem);
+    return answer(reply, known);
   });
   app.setNotFoundHandler((request) => {
     throw notFound(`${request.method} ${request.url.split("?")[0]}`);
   });
+}
+
+function answer(reply: FastifyReply, error: unknown): FastifyReply {
+  const problem = problemOf(error);
+  if (problem.status === 401) void reply.header("www-authenticate", "Bearer"); // RFC 9110, 11.6.1
+  return reply.code(problem.status).type(PROBLEM_JSON).send(problem);
 }
 
 /** What fastify itself refuses: a body that is no JSON, or too large. */
@@ -166,7 +181,9 @@ function parse<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw invalid(issue?.path.join(".") || "request", issue?.message ?? "not valid");
+  const unknown = issue?.code === "unrecognized_keys" ? issue.keys.slice(0, 1) : [];
+  const field = [...(issue?.path ?? []), ...unknown].join(".");
+  throw invalid(field || "request", issue?.message ?? "not valid");
 }
 
 /** Without the members that are undefined: a look-up tells them from those that were not given. */

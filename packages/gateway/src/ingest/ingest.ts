@@ -1,6 +1,6 @@
 import type { DeviceEvent } from "@millrace/shared/contract/event-record";
 import { type Json, isJsonObject, type JsonObject } from "@millrace/shared/contract/json";
-import { logKey } from "@millrace/shared/contract/names";
+import { logKey, nameFault } from "@millrace/shared/contract/names";
 import { partitionOf } from "@millrace/shared/contract/partition";
 import { bareThing } from "@millrace/shared/core/world";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
@@ -96,7 +96,7 @@ export class Ingest {
         ? readPayload(publish.payload, route.input.format)
         : null;
       const name = thing(this.#scope(publish, route, payload));
-      return name === "" ? undefined : name;
+      return nameFault(name) === undefined ? name : undefined;
     } catch {
       return undefined;
     }

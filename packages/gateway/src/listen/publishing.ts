@@ -17,6 +17,7 @@ export function takePublish(session: Session, packet: PublishPacket): void {
     resolveAlias(session, packet) ??
     checkRoom(session, packet);
   if (fatal !== undefined) {
+    world.counters.publishesRefused++;
     session.connection.end(endRefusing(fatal));
     return;
   }

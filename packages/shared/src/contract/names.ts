@@ -31,6 +31,16 @@ export function decodePart(part: string): string {
   return part.includes("%") ? decodeURIComponent(part) : part;
 }
 
+const NAME_BYTES_MAX = 256;
+
+/** @returns what is wrong with a key or a thing's name, or undefined */
+export function nameFault(name: string): string | undefined {
+  if (name === "") return "came out empty";
+  if (Buffer.byteLength(name) > NAME_BYTES_MAX) return `has more than ${NAME_BYTES_MAX} bytes`;
+  if (!name.isWellFormed()) return "has half a character in it, a lone surrogate";
+  return undefined;
+}
+
 /** The key of a record on `events` and `journal`: a thing and every instance keyed by it share it. */
 export function logKey(ns: string, key: string): string {
   return `${encodePart(ns)}/${encodePart(key)}`;

@@ -4,8 +4,8 @@ import type { Cause, Rejected, RejectionCode, Step } from "../contract/journal-r
 import type { InstanceRef } from "../contract/names.ts";
 import type { EpochMs } from "../contract/time.ts";
 import { Bug } from "../errors/assert.ts";
-import { EffectError } from "../flow/actions.ts";
-import { ExpressionError } from "../flow/expression.ts";
+import { EffectError } from "../flow/effect-name.ts";
+import { ExpressionError } from "../flow/expression-error.ts";
 
 /** What an input came to. Errors are answers, too. */
 export type Decision =

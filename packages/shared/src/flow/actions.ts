@@ -5,10 +5,14 @@ import type {
   PublishEffect,
   SendEffect,
 } from "../contract/effect.ts";
+import { nameFault } from "../contract/names.ts";
 import type { Json, JsonObject } from "../contract/json.ts";
 import { compileCall, compileDuration } from "./call-request.ts";
-import { ExpressionError, machineVariables, type Scope } from "./expression.ts";
-import { didYouMean } from "./fault.ts";
+import { compileEffectName, EffectError } from "./effect-name.ts";
+import { compileEventType } from "./event-type.ts";
+import { machineVariables, type Scope } from "./expression.ts";
+import { ExpressionError, within } from "./expression-error.ts";
+import { didYouMean, type FaultCode } from "./fault.ts";
 import type { ActionConfig, CallConfig } from "./machine-config.ts";
 import { compileText, compileValue, type Template } from "./template.ts";
 import { topicFault } from "./topic.ts";
@@ -36,13 +40,7 @@ export type EffectDraft =
   | Draft<SendEffect>
   | Draft<LogEffect>;
 
-/** An effect that no executor could carry out, known only once its expressions are worked out. */
-export class EffectError extends Error {
-  override readonly name = "EffectError";
-}
-
 /** Kafka's own limits: keys of ours are far shorter, and stay whole in an id. */
-const KEY_BYTES_MAX = 256;
 const LOG_TOPIC = /^[A-Za-z0-9._-]{1,249}$/;
 const OWN_TOPICS = "millrace.";
 
@@ -53,9 +51,10 @@ export function compileEffect(
 ): (scope: Scope) => EffectDraft {
   if ("command" in action) return compileCommand(action, commands);
   if ("call" in action) return compileCallAction(action);
-  if ("publish" in action) return compilePublish(action["publish"] as JsonObject);
-  if ("send" in action) return compileSend(action["send"] as JsonObject);
-  const message = compileText(String(action["log"]), machineVariables);
+  if ("publish" in action)
+    return within(["publish"], () => compilePublish(action["publish"] as JsonObject));
+  if ("send" in action) return within(["send"], () => compileSend(action["send"] as JsonObject));
+  const message = within(["log"], () => compileText(String(action["log"]), machineVariables));
   const level = (action["level"] ?? "info") as LogEffect["level"];
   return (scope) => ({ kind: "log", level, message: message(scope) });
 }
@@ -68,16 +67,19 @@ function compileCommand(
   const command = commands.get(name);
   if (command === undefined) {
     const hint = didYouMean(name, commands.keys()) || "; name it under `commands`";
-    throw new ExpressionError(`the flow has no command \`${name}\`${hint}`, "unknown-command");
+    const message = `the flow has no command \`${name}\`${hint}`;
+    throw new ExpressionError(message, "unknown-command", ["command"]);
   }
-  const payload = compileValue((action["payload"] ?? null) as Json, machineVariables);
+  const payload = compileMember(action, "payload", null);
   const thing =
     action["thing"] === undefined
       ? command.thing
-      : compileText(String(action["thing"]), machineVariables);
+      : compileNameIn(action, "thing", "a command's `thing`");
   const expires = action["expires"] as string | number | undefined;
   const expiresMs =
-    expires === undefined ? command.expiresMs : compileDuration(expires, machineVariables);
+    expires === undefined
+      ? command.expiresMs
+      : within(["expires"], () => compileDuration(expires, machineVariables));
   const { format, qos, supersede, owed } = command;
   return (scope) => {
     const topic = command.topic(scope);
@@ -100,20 +102,24 @@ function compileCommand(
 }
 
 function compileCallAction(action: ActionConfig): (scope: Scope) => EffectDraft {
-  const request = compileCall(action["call"] as unknown as CallConfig, machineVariables);
+  const request = within(["call"], () =>
+    compileCall(action["call"] as unknown as CallConfig, machineVariables),
+  );
   const name = String(action["name"] ?? "call");
   return (scope) => ({ kind: "call", name, ...request(scope) });
 }
 
 function compilePublish(publish: JsonObject): (scope: Scope) => EffectDraft {
-  const topic = compileText(String(publish["topic"]), machineVariables);
-  const key = compileText(String(publish["key"] ?? "${thing.name}"), machineVariables);
-  const type = compileText(String(publish["type"] ?? "millrace.published"), machineVariables);
-  const payload = compileValue(publish["payload"] ?? null, machineVariables);
-  if (topic.constant !== undefined) checkLogTopic(topic.constant, ExpressionError);
+  const topic = compileNameIn(publish, "topic", "a topic of the log");
+  const key = compileNameIn(publish, "key", "the `key` of a `publish`", "${thing.name}");
+  const type = compileNameIn(publish, "type", "the `type` of a `publish`", "millrace.published");
+  const payload = compileMember(publish, "payload", null);
+  const fault = topic.constant === undefined ? undefined : logTopicFault(topic.constant);
+  if (fault !== undefined) throw new ExpressionError(fault.why, fault.code, ["topic"]);
   return (scope) => {
     const to = topic(scope);
-    checkLogTopic(to, EffectError);
+    const fault = logTopicFault(to);
+    if (fault !== undefined) throw new EffectError(fault.why);
     return {
       kind: "publish",
       topic: to,
@@ -124,23 +130,27 @@ function compilePublish(publish: JsonObject): (scope: Scope) => EffectDraft {
   };
 }
 
-function checkLogTopic(topic: string, Fault: new (message: string) => Error): void {
+function logTopicFault(topic: string): { code: FaultCode; why: string } | undefined {
   if (!LOG_TOPIC.test(topic)) {
-    throw new Fault(`\`${topic}\` cannot name a topic of the log: letters, digits, . _ - only`);
+    const why = `\`${topic}\` cannot name a topic of the log: letters, digits, . _ - only`;
+    return { code: "topic", why };
   }
-  if (topic.startsWith(OWN_TOPICS))
-    throw new Fault(`topics named \`${OWN_TOPICS}…\` are Millrace's own`);
+  if (!topic.startsWith(OWN_TOPICS)) return undefined;
+  return {
+    code: "reserved",
+    why: `\`${topic}\`: topics named \`${OWN_TOPICS}…\` are Millrace's own`,
+  };
 }
 
 function compileSend(send: JsonObject): (scope: Scope) => EffectDraft {
-  const [flow, key, type] = ["flow", "key", "type"].map((name) =>
-    compileText(String(send[name]), machineVariables),
-  ) as [Template<string>, Template<string>, Template<string>];
-  const payload = compileValue(send["payload"] ?? {}, machineVariables);
+  const flow = compileNameIn(send, "flow", "the `flow` of a `send`");
+  const key = compileNameIn(send, "key", "the `key` of a `send`");
+  const type = within(["type"], () => compileEventType(String(send["type"])));
+  const payload = compileMember(send, "payload", {});
   return (scope) => {
     const to = key(scope);
-    const fault = keyFault(to);
-    if (fault !== undefined) throw new EffectError(`send to \`${to}\`: ${fault}`);
+    const fault = nameFault(to);
+    if (fault !== undefined) throw new EffectError(`the \`key\` of a \`send\` ${fault}`);
     return {
       kind: "send",
       flow: flow(scope),
@@ -151,9 +161,15 @@ function compileSend(send: JsonObject): (scope: Scope) => EffectDraft {
   };
 }
 
-/** @returns what keeps text from being an instance's key, or undefined */
-export function keyFault(key: string): string | undefined {
-  if (key === "") return "a key is not empty";
-  if (Buffer.byteLength(key) > KEY_BYTES_MAX) return `a key has at most ${KEY_BYTES_MAX} bytes`;
-  return undefined;
+function compileMember(of: JsonObject, member: string, otherwise: Json): Template {
+  return within([member], () => compileValue(of[member] ?? otherwise, machineVariables));
+}
+
+function compileNameIn(
+  of: JsonObject,
+  member: string,
+  what: string,
+  otherwise = "",
+): Template<string> {
+  return within([member], () => compileEffectName(String(of[member] ?? otherwise), what));
 }

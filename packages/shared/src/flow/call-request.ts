@@ -1,7 +1,8 @@
 import type { CallRequest, SecretText } from "../contract/effect.ts";
 import { isJsonObject, type Json } from "../contract/json.ts";
 import { parseDurationMs } from "../contract/time.ts";
-import { ExpressionError, type Scope, type Variable } from "./expression.ts";
+import { type Scope, type Variable } from "./expression.ts";
+import { ExpressionError, within } from "./expression-error.ts";
 import type { CallConfig } from "./machine-config.ts";
 import { compileText, compileValue } from "./template.ts";
 
@@ -29,7 +30,7 @@ export function compileCall(
     Record<string, string>
   >;
   const body = call.body === undefined ? undefined : compileSecretive(call.body, ["body"], visible);
-  const timeout = compileDuration(call.timeout ?? TIMEOUT_MS, visible);
+  const timeout = within(["timeout"], () => compileDuration(call.timeout ?? TIMEOUT_MS, visible));
   return (scope) => {
     const secrets: SecretText[] = [];
     return {
@@ -53,8 +54,8 @@ export function compileDuration(
   const read = (value: Json): number => {
     const ms =
       typeof value === "string" || typeof value === "number" ? parseDurationMs(value) : undefined;
-    if (ms === undefined) throw new ExpressionError(`${JSON.stringify(value)} is not a duration`);
-    return ms;
+    if (ms !== undefined) return ms;
+    throw new ExpressionError(`${JSON.stringify(value)} is not a duration`, "duration");
   };
   if (template.constant !== undefined) {
     const ms = read(template.constant);
@@ -64,6 +65,14 @@ export function compileDuration(
 }
 
 function compileSecretive(value: Json, place: Place, visible: readonly Variable[]): Render<Json> {
+  return within(place.slice(-1), () => compileSecretivePart(value, place, visible));
+}
+
+function compileSecretivePart(
+  value: Json,
+  place: Place,
+  visible: readonly Variable[],
+): Render<Json> {
   if (typeof value === "string") {
     return secretMention.test(value)
       ? compileSecretText(value, place, visible)

@@ -1,15 +1,9 @@
-import { type ASTNode, Environment, Optional } from "@marcbachmann/cel-js";
-import { RE2JS } from "re2js";
+import type { ASTNode, Environment, ParseResult } from "@marcbachmann/cel-js";
 import type { Json, JsonObject } from "../contract/json.ts";
-import type { FaultCode } from "./fault.ts";
-
-/**
- * CEL expressions, with numbers that behave as JSON numbers do.
- *
- * CEL keeps whole literals as 64-bit integers and JSON's numbers as doubles, and mixes neither. Here the
- * mixed overloads exist, a division is never cut to a whole number, and a result never holds a BigInt.
- * `matches` is RE2: the stock one backtracks, and took 11 s on `^(a+)+$` against 30 letters.
- */
+import { environmentOf, re2 } from "./cel-environment.ts";
+import { toJson } from "./cel-json.ts";
+import { asWritten, type Draft, visit, withOneBranchType, withOurMeanings } from "./cel-rewrite.ts";
+import { ExpressionError } from "./expression-error.ts";
 
 /** What an expression may look at. */
 export interface Scope {
@@ -40,98 +34,8 @@ export interface Expression {
   readonly uses: ReadonlySet<string>;
 }
 
-/** An expression, or what it is part of, that cannot be compiled or worked out. */
-export class ExpressionError extends Error {
-  override readonly name = "ExpressionError";
-  readonly code: FaultCode;
-
-  constructor(message: string, code: FaultCode = "expression") {
-    super(message);
-    this.code = code;
-  }
-}
-
-const variables: Record<Variable, string> = {
-  event: "map",
-  context: "map",
-  thing: "map",
-  topic: "list<string>",
-  now: "double",
-  params: "map",
-  secret: "map",
-};
-
-/** Caps on what one expression may be; evaluation of what passes them is bounded by its data. */
-const limits = {
-  maxAstNodes: 1_000,
-  maxDepth: 50,
-  maxListElements: 200,
-  maxMapEntries: 200,
-  maxCallArguments: 16,
-};
-
-const environments = new Map<string, Environment>();
-
-function environmentOf(visible: readonly Variable[]): Environment {
-  const name = [...visible].sort().join();
-  let environment = environments.get(name);
-  if (environment === undefined) {
-    environment = buildEnvironment(visible);
-    environments.set(name, environment);
-  }
-  return environment;
-}
-
-function buildEnvironment(visible: readonly Variable[]): Environment {
-  const environment = new Environment({
-    unlistedVariablesAreDyn: false,
-    homogeneousAggregateLiterals: false,
-    enableOptionalTypes: true,
-    limits,
-  });
-  for (const variable of visible) environment.registerVariable(variable, variables[variable]);
-  registerMixedNumbers(environment);
-  environment.registerFunction("string.matchesRe2(string): bool", (text: string, pattern: string) =>
-    re2(pattern).matcher(text).find(),
-  );
-  return environment;
-}
-
-function registerMixedNumbers(environment: Environment): void {
-  const operators: Record<string, (a: number, b: number) => number> = {
-    "+": (a, b) => a + b,
-    "-": (a, b) => a - b,
-    "*": (a, b) => a * b,
-    "/": (a, b) => a / b,
-    "%": (a, b) => a % b,
-  };
-  for (const [operator, apply] of Object.entries(operators)) {
-    for (const [left, right] of [
-      ["int", "double"],
-      ["double", "int"],
-      ...(operator === "%" ? [["double", "double"]] : []),
-    ]) {
-      environment.registerOperator(
-        `${left} ${operator} ${right}: double`,
-        (a: number | bigint, b: number | bigint) => apply(Number(a), Number(b)),
-      );
-    }
-  }
-  environment.registerOperator("double == int: bool", (a: number, b: bigint) => a === Number(b));
-}
-
-const patterns = new Map<string, RE2JS>();
-const PATTERNS_KEPT_MAX = 500;
-
-function re2(pattern: string): RE2JS {
-  let compiled = patterns.get(pattern);
-  if (compiled === undefined) {
-    compiled = RE2JS.compile(pattern);
-    if (patterns.size >= PATTERNS_KEPT_MAX) patterns.clear();
-    patterns.set(pattern, compiled);
-  }
-  return compiled;
-}
+/** Every ?: of an expression may need it, and expressions are capped. */
+const BRANCH_EDITS_MAX = 100;
 
 /**
  * Parses and type-checks.
@@ -140,69 +44,63 @@ function re2(pattern: string): RE2JS {
  */
 export function compileExpression(source: string, visible: readonly Variable[]): Expression {
   const environment = environmentOf(visible);
-  const parsed = guarded(source, () => environment.parse(source));
-  const rewritten = rewrite(source, parsed.ast, environment);
-  const program = guarded(source, () => environment.parse(rewritten));
-  const checked = program.check();
-  if (!checked.valid) throw explain(source, checked.error);
+  const written = checked(source, asWritten(source), environment);
+  const { ast } = written.program;
+  checkPatterns(ast);
+  const { draft, program } = checked(source, withOurMeanings(written.draft, ast), environment);
   const evaluate = (scope: Scope): Json => {
     try {
       return toJson(program(scope as unknown as Record<string, unknown>));
     } catch (error) {
-      throw explain(source, error);
+      throw explain(source, draft, error);
     }
   };
-  return Object.assign(evaluate, {
-    source,
-    type: checked.type ?? "dyn",
-    uses: variablesIn(parsed.ast),
-  });
+  return Object.assign(evaluate, { source, type: written.type, uses: variablesIn(ast) });
 }
 
-function guarded<T>(source: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    throw explain(source, error);
+interface Checked {
+  readonly draft: Draft;
+  readonly program: ParseResult;
+  readonly type: string;
+}
+
+/** Parses and type-checks, with whole numbers and fractions mixed where CEL does not mix them. */
+function checked(source: string, first: Draft, environment: Environment): Checked {
+  let draft = first;
+  for (let edits = 0; ; edits++) {
+    const program = parse(draft, source, environment);
+    const { valid, error, type = "dyn" } = program.check();
+    if (valid) return { draft, program, type };
+    const next = withOneBranchType(draft, program.ast, error);
+    if (next === undefined || edits === BRANCH_EDITS_MAX) throw explain(source, draft, error);
+    draft = next;
   }
 }
 
-function explain(source: string, error: unknown): ExpressionError {
+function parse(draft: Draft, source: string, environment: Environment): ParseResult {
+  try {
+    return environment.parse(draft.text);
+  } catch (error) {
+    throw explain(source, draft, error);
+  }
+}
+
+function explain(source: string, draft: Draft, error: unknown): ExpressionError {
   if (error instanceof ExpressionError) return error;
   const { summary, message, range } = error as {
     summary?: string;
     message?: string;
     range?: { start: number };
   };
-  const what = (summary ?? message ?? String(error)).split("\n")[0];
-  const where = range === undefined ? "" : `, at character ${range.start + 1}`;
-  return new ExpressionError(`${what}${where} of \`${source}\``);
+  const [what = ""] = (summary ?? message ?? String(error)).split("\n");
+  const where = range === undefined ? "" : `, at character ${draft.origin(range.start) + 1}`;
+  return new ExpressionError(`${what.replace(" * uint", " / number")}${where} of \`${source}\``);
 }
 
-/** Puts our `matches` and true division in, by editing the text where the syntax tree says so. */
-function rewrite(source: string, ast: ASTNode, environment: Environment): string {
-  const edits: { at: number; cut: number; put: string }[] = [];
+function checkPatterns(ast: ASTNode): void {
   visit(ast, (node) => {
-    if (node.op === "rcall" && node.args[0] === "matches") {
-      const from = node.args[1].end;
-      const name = source.indexOf("matches", from);
-      edits.push({ at: name, cut: "matches".length, put: "matchesRe2" });
-      checkPattern(node.args[2][0]);
-    }
-    if (node.op === "/" && isWhole(source, node.args[0], environment)) {
-      edits.push({ at: node.args[0].start, cut: 0, put: "double(" });
-      edits.push({ at: node.args[0].end, cut: 0, put: ")" });
-    }
+    if (node.op === "rcall" && node.args[0] === "matches") checkPattern(node.args[2][0]);
   });
-  let text = source;
-  for (const edit of edits.sort((a, b) => b.at - a.at)) {
-    text = text.slice(0, edit.at) + edit.put + text.slice(edit.at + edit.cut);
-  }
-  return text;
-}
-
-function isWhole(source: string, node: ASTNode, environment: Environment): boolean {
-  return environment.check(source.slice(node.start, node.end)).type === "int";
 }
 
 function checkPattern(argument: ASTNode | undefined): void {
@@ -221,63 +119,4 @@ function variablesIn(ast: ASTNode): ReadonlySet<string> {
     if (node.op === "id") names.add(node.args);
   });
   return names;
-}
-
-function visit(node: ASTNode, take: (node: ASTNode) => void): void {
-  take(node);
-  const inside = (part: unknown): void => {
-    if (Array.isArray(part)) part.forEach(inside);
-    else if (typeof part === "object" && part !== null && "op" in part)
-      visit(part as ASTNode, take);
-  };
-  inside(node.args);
-}
-
-/** Turns a result into JSON. @throws ExpressionError for what JSON cannot hold */
-function toJson(value: unknown): Json {
-  switch (typeof value) {
-    case "string":
-    case "boolean":
-      return value;
-    case "bigint":
-      return Number(value);
-    case "number":
-      if (!Number.isFinite(value))
-        throw new ExpressionError(`the result is ${value}, not a number`);
-      return value;
-    case "undefined":
-      return null;
-    case "object":
-      return value === null ? null : objectToJson(value);
-    default:
-      throw new ExpressionError(`a ${typeof value} cannot be kept as JSON`);
-  }
-}
-
-function objectToJson(value: object): Json {
-  if (Array.isArray(value)) return value.map(toJson);
-  if (value instanceof Optional) return value.hasValue() ? toJson(value.value()) : null;
-  if (value instanceof Date) return value.toISOString();
-  if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
-  if (value instanceof Map) return entriesToJson(value.entries());
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype === Object.prototype || prototype === null) return plainToJson(value);
-  const whole: unknown = value.valueOf();
-  if (typeof whole === "bigint" || typeof whole === "number") return toJson(whole);
-  throw new ExpressionError("the result is a type, which cannot be kept as JSON");
-}
-
-/** Most results are part of an event or a context, JSON already: those are not copied. */
-function plainToJson(value: object): Json {
-  for (const member of Object.values(value)) {
-    if (typeof member === "bigint" || typeof member === "object" || typeof member === "undefined") {
-      return entriesToJson(Object.entries(value));
-    }
-  }
-  return value as JsonObject;
-}
-
-function entriesToJson(entries: Iterable<[unknown, unknown]>): Json {
-  const pairs = Array.from(entries, ([key, member]) => [String(key), toJson(member)] as const);
-  return Object.fromEntries(pairs);
 }

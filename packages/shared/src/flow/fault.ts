@@ -8,10 +8,12 @@ export type FaultCode =
   | "expression"
   | "duration"
   | "topic"
+  | "event-type"
   | "reserved"
   | "unknown-input"
   | "unknown-command"
   | "unknown-target"
+  | "wrong-target"
   | "missing-initial"
   | "duplicate-id"
   | "unreachable-state"
@@ -19,6 +21,7 @@ export type FaultCode =
   | "schema"
   | "never-heard"
   | "never-used"
+  | "overlapping-inputs"
   | "xstate";
 
 /** A place in a flow file: members and indexes from the top. */
@@ -30,6 +33,8 @@ export interface Fault {
   /** A warning does not keep the flow from running. */
   readonly severity: "error" | "warning";
   readonly path: Path;
+  /** Another place that it is about; its line is told, too. */
+  readonly also?: Path;
   /** Where it stands in the text, for a file too broken to have paths. */
   readonly place?: Place;
   readonly message: string;
@@ -53,8 +58,8 @@ export class Faults {
     this.all.push({ code: "syntax", severity: "error", path: [], place, message });
   }
 
-  warn(code: FaultCode, path: Path, message: string): void {
-    this.all.push({ code, severity: "warning", path, message });
+  warn(code: FaultCode, path: Path, message: string, also?: Path): void {
+    this.all.push({ code, severity: "warning", path, message, ...(also && { also }) });
   }
 
   get failed(): boolean {
@@ -74,9 +79,13 @@ export function writePath(path: Path): string {
 }
 
 /** The known name nearest to a mistyped one, if one is near. */
-export function nearest(name: string, known: Iterable<string>): string | undefined {
+export function nearest(
+  name: string,
+  known: Iterable<string>,
+  distanceMax = Math.max(2, Math.floor(name.length / 3)),
+): string | undefined {
   let best: string | undefined;
-  let least = Math.max(2, Math.floor(name.length / 3)) + 1;
+  let least = distanceMax + 1;
   for (const candidate of known) {
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < least) {

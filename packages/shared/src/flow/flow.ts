@@ -5,14 +5,22 @@ import { DEFAULT_NAMESPACE } from "../contract/names.ts";
 import { parseDurationMs } from "../contract/time.ts";
 import type { FlowCommand } from "./actions.ts";
 import { compileDuration } from "./call-request.ts";
-import { ExpressionError, inputVariables, machineVariables } from "./expression.ts";
-import { didYouMean, type Faults, type Path } from "./fault.ts";
-import { compileInput, type FlowInput } from "./input.ts";
+import { checkEvents } from "./check/events.ts";
+import { checkInputs } from "./check/inputs.ts";
+import { checkNames } from "./check/names.ts";
+import { checkReach } from "./check/reach.ts";
+import { checkRest } from "./check/rest.ts";
+import { checkTargets } from "./check/targets.ts";
+import { compileEffectName } from "./effect-name.ts";
+import { inputVariables, machineVariables } from "./expression.ts";
+import { ExpressionError, within } from "./expression-error.ts";
+import { didYouMean, type Faults } from "./fault.ts";
+import { compileInput, compileInputName, type FlowInput } from "./input.ts";
 import { compileMachine, type MachineScope } from "./machine.ts";
 import type { MachineConfig } from "./machine-config.ts";
 import type { CommandFile, FlowFile } from "./schema.ts";
-import { outgoing, type StateNode, Structure, walk } from "./structure.ts";
-import { compileText, type Template } from "./template.ts";
+import { type StateNode, Structure, walk } from "./structure.ts";
+import { compileName, type Template } from "./template.ts";
 import { topicFault } from "./topic.ts";
 import { Vocabulary } from "./vocabulary.ts";
 
@@ -44,21 +52,34 @@ function versionOf(file: Json): string {
   return createHash("sha256").update(JSON.stringify(file)).digest("hex").slice(0, 24);
 }
 
+export interface CompileOptions {
+  readonly microstepsMax?: number;
+  /** It was checked when it was published: what is checked more strictly since then must not stop it. */
+  readonly published?: boolean;
+}
+
 /** Compiles a flow of the right shape. @returns undefined when `faults` has an error */
 export function compileFlow(
   file: FlowFile,
   faults: Faults,
-  options: { readonly microstepsMax?: number } = {},
+  options: CompileOptions = {},
 ): Flow | undefined {
   const machine = file.machine as unknown as MachineConfig;
   const structure = new Structure(machine, file.flow);
-  structure.check(faults);
   const vocabulary = vocabularyOf(structure.root);
   const params = (file.params ?? {}) as JsonObject;
-  const inputs = compileInputs(file, faults);
+  const key = compileKey(file.key ?? "${thing.name}", faults);
+  const inputs = compileInputs(file, key, faults);
   const commands = compileCommands(file, vocabulary, faults);
-  checkStarts(file, vocabulary, faults);
-  warnOfLooseEnds(file, structure.root, vocabulary, faults);
+  if (options.published !== true) {
+    checkNames(structure, faults);
+    checkTargets(structure, faults);
+    checkRest(structure, faults);
+    checkReach(structure, faults);
+    checkInputs(file, key, faults);
+    checkStarts(file, vocabulary, faults);
+    checkEvents(file, structure.root, vocabulary, faults);
+  }
   const scope: MachineScope = {
     event: {},
     start: {},
@@ -99,8 +120,11 @@ function vocabularyOf(root: StateNode): Vocabulary {
   return new Vocabulary(descriptors);
 }
 
-function compileInputs(file: FlowFile, faults: Faults): ReadonlyMap<string, FlowInput> {
-  const key = compileKey(file.key ?? "${thing.name}", faults);
+function compileInputs(
+  file: FlowFile,
+  key: Template<string>,
+  faults: Faults,
+): ReadonlyMap<string, FlowInput> {
   return new Map(
     Object.entries(file.inputs ?? {}).map(([name, input]) => [
       name,
@@ -111,11 +135,11 @@ function compileInputs(file: FlowFile, faults: Faults): ReadonlyMap<string, Flow
 
 function compileKey(source: string, faults: Faults): Template<string> {
   try {
-    return compileText(source, inputVariables);
+    return compileInputName(source, "`key`");
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     faults.error(error.code, ["key"], error.message);
-    return compileText("", inputVariables);
+    return compileName("", inputVariables);
   }
 }
 
@@ -130,7 +154,9 @@ function compileCommands(
       commands.set(name, compileCommandDefinition(name, command, vocabulary, faults));
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
-      faults.error(error.code, ["commands", name], error.message);
+      faults.error(error.code, ["commands", name, ...error.place], error.message);
+      // The actions that send it have no fault of their own.
+      commands.set(name, compileCommandDefinition(name, { topic: "x" }, vocabulary, faults));
     }
   }
   return commands;
@@ -142,22 +168,25 @@ function compileCommandDefinition(
   vocabulary: Vocabulary,
   faults: Faults,
 ): FlowCommand {
-  const topic = compileText(command.topic, machineVariables);
+  const topic = within(["topic"], () => compileEffectName(command.topic, "a command's `topic`"));
   // A topic with expressions is checked again when they are worked out.
   const fault = topicFault(topic.constant ?? command.topic.replace(/\$\{[^}]*\}/g, "x"));
   if (fault !== undefined) {
     const reserved = fault.includes("reserved") ? "reserved" : "topic";
     faults.error(reserved, ["commands", name, "topic"], `\`${command.topic}\`: ${fault}`);
   }
+  const { expires } = command;
   return {
     name,
     topic,
-    thing: compileText(command.thing ?? "${thing.name}", machineVariables),
+    thing: within(["thing"], () =>
+      compileEffectName(command.thing ?? "${thing.name}", "a command's `thing`"),
+    ),
     qos: command.qos ?? 1,
     expiresMs:
-      command.expires === undefined
+      expires === undefined
         ? undefined
-        : compileDuration(command.expires, machineVariables),
+        : within(["expires"], () => compileDuration(expires, machineVariables)),
     format: command.format ?? "json",
     supersede: command.supersede ?? true,
     owed: vocabulary.hearsOutcomeOf(name),
@@ -172,55 +201,4 @@ function checkStarts(file: FlowFile, vocabulary: Vocabulary, faults: Faults): vo
     const hint = didYouMean(name, inputs);
     faults.error("unknown-input", ["start", i], `the flow has no input \`${name}\`${hint}`);
   }
-}
-
-/** Warns of what is most likely a slip: an input no state hears, an event nobody sends. */
-function warnOfLooseEnds(
-  file: FlowFile,
-  root: StateNode,
-  vocabulary: Vocabulary,
-  faults: Faults,
-): void {
-  const inputs = Object.keys(file.inputs ?? {});
-  for (const name of inputs) {
-    if (vocabulary.hears(name)) continue;
-    faults.warn("never-heard", ["inputs", name], `no state has a transition on \`${name}\``);
-  }
-  const known = new Set([...inputs, ...raisedEvents(root)]);
-  const commands = Object.keys(file.commands ?? {});
-  walk(root, (node) => {
-    for (const type of Object.keys(node.config.on ?? {})) {
-      const path: Path = [...node.path, "on", type];
-      if (known.has(type) || type.includes("*") || type.startsWith("xstate.")) continue;
-      const [outcome = "", name = ""] = type.split(".");
-      if (commandOutcomes.has(outcome) && commands.includes(name)) continue;
-      if (callOutcomes.has(outcome) || outcome === "denied") continue;
-      const hint = didYouMean(type, known);
-      faults.warn(
-        "never-used",
-        path,
-        `no input is named \`${type}\`; only a signal can cause it${hint}`,
-      );
-    }
-  });
-}
-
-const commandOutcomes = new Set(["delivered", "refused", "expired", "superseded", "denied"]);
-const callOutcomes = new Set(["done", "error"]);
-
-/** Types of events that the machine raises itself, where they are written out. */
-function raisedEvents(root: StateNode): string[] {
-  const types: string[] = [];
-  const look = (value: unknown): void => {
-    if (Array.isArray(value)) return value.forEach(look);
-    if (typeof value !== "object" || value === null || !("raise" in value)) return;
-    const { raise } = value as { raise: string | { type?: string } };
-    types.push(typeof raise === "string" ? raise : (raise.type ?? ""));
-  };
-  walk(root, (node) => {
-    look(node.config.entry);
-    look(node.config.exit);
-    for (const { transition } of outgoing(node)) look(transition.actions);
-  });
-  return types;
 }

@@ -1,27 +1,26 @@
-import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
-import addFormats from "ajv-formats";
 import { decode as decodeCbor } from "cbor-x";
-import { RE2JS } from "re2js";
-import { isJsonObject, type Json } from "../contract/json.ts";
-import { ExpressionError, inputVariables } from "./expression.ts";
-import type { Faults } from "./fault.ts";
+import { isJsonObject, type Json, jsonFault } from "../contract/json.ts";
+import { inputVariables } from "./expression.ts";
+import { ExpressionError } from "./expression-error.ts";
+import type { Faults, Path } from "./fault.ts";
+import { compilePayloadSchema, type Misfit, SchemaError } from "./payload-schema.ts";
 import type { InputFile } from "./schema.ts";
-import { compileText, type Template } from "./template.ts";
+import { compileName, type Template } from "./template.ts";
 import { filterFault } from "./topic.ts";
 
 /** One input of a flow, compiled. */
 export interface FlowInput {
   readonly name: string;
   readonly filter: string;
-  /** Whose event it is; undefined for the publishing client's thing. */
+  /** Whose event it is, empty where that is null; undefined for the publishing client's thing. */
   readonly thing: Template<string> | undefined;
-  /** The key of the instance that it goes to, worked out with that thing in scope. */
+  /** The key of the instance that it goes to, worked out with that thing in scope; empty where it is null. */
   readonly key: Template<string>;
   /** What identifies it; an empty text for none. */
   readonly id: Template<string> | undefined;
   readonly format: NonNullable<InputFile["format"]>;
-  /** @returns what does not fit the schema, or undefined */
-  readonly misfit: ((payload: Json) => string | undefined) | undefined;
+  /** undefined where there is no schema. */
+  readonly misfit: Misfit | undefined;
 }
 
 export function compileInput(
@@ -36,56 +35,53 @@ export function compileInput(
     const code = fault.includes("reserved") ? "reserved" : "topic";
     faults.error(code, [...at, "topic"], `\`${input.topic}\`: ${fault}`);
   }
-  const text = (source: string | undefined, path: (string | number)[]) => {
-    try {
-      return source === undefined ? undefined : compileText(source, inputVariables);
-    } catch (error) {
-      if (!(error instanceof ExpressionError)) throw error;
-      faults.error(error.code, path, error.message);
-      return undefined;
-    }
-  };
+  const named = (source: string | undefined, member: string) =>
+    source === undefined ? undefined : tryName(source, member, [...at, member], faults);
   const misfit = input.schema === undefined ? undefined : compileSchema(name, input.schema, faults);
   return {
     name,
     filter: input.topic,
-    thing: text(input.thing, [...at, "thing"]),
+    thing: named(input.thing, "thing"),
     key,
-    id: text(input.id, [...at, "id"]),
+    id: named(input.id, "id"),
     format: input.format ?? "json",
     misfit,
   };
 }
 
-/** JSON Schema with RE2 for its patterns, so that no pattern can hang a worker. */
+/** Compiles what names an event's thing, key or id: text over the event and its sender. @throws ExpressionError */
+export function compileInputName(source: string, what: string): Template<string> {
+  const name = compileName(source, inputVariables);
+  if (name.constant === "") throw new ExpressionError(`${what} is not empty`, "wrong-value");
+  return name;
+}
+
+function tryName(
+  source: string,
+  member: string,
+  path: Path,
+  faults: Faults,
+): Template<string> | undefined {
+  try {
+    return compileInputName(source, `\`${member}\``);
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    faults.error(error.code, path, error.message);
+    return undefined;
+  }
+}
+
 function compileSchema(
   name: string,
   schema: NonNullable<InputFile["schema"]>,
   faults: Faults,
-): FlowInput["misfit"] {
-  const re2 = Object.assign(
-    (pattern: string) => {
-      const compiled = RE2JS.compile(pattern);
-      return { test: (text: string) => compiled.matcher(text).find() };
-    },
-    { code: "" },
-  );
-  const ajv = new Ajv2020({ strict: true, allErrors: false, code: { regExp: re2 as never } });
-  (addFormats as unknown as (ajv: Ajv2020) => void)(ajv);
+): Misfit | undefined {
   try {
-    const validate: ValidateFunction = ajv.compile(schema as object);
-    return (payload) => {
-      if (validate(payload)) return undefined;
-      const error = validate.errors?.[0];
-      return `payload${error?.instancePath.replaceAll("/", ".") ?? ""} ${error?.message ?? "does not fit"}`;
-    };
+    return compilePayloadSchema(schema);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    faults.error(
-      "schema",
-      ["inputs", name, "schema"],
-      `not a JSON Schema that can be used: ${why}`,
-    );
+    if (!(error instanceof SchemaError)) throw error;
+    const message = `not a JSON Schema that can be used: ${error.message}`;
+    faults.error("schema", ["inputs", name, "schema"], message);
     return undefined;
   }
 }
@@ -99,14 +95,20 @@ export class PayloadError extends Error {
 export function readPayload(bytes: Buffer, format: FlowInput["format"]): Json {
   switch (format) {
     case "json":
-      return readJson(bytes);
+      return kept(readJson(bytes));
     case "text":
       return bytes.toString("utf8");
     case "bytes":
       return bytes.toString("base64");
     case "cbor":
-      return readCbor(bytes);
+      return kept(readCbor(bytes));
   }
+}
+
+function kept(payload: Json): Json {
+  const fault = jsonFault(payload);
+  if (fault !== undefined) throw new PayloadError(`the payload cannot be kept: ${fault}`);
+  return payload;
 }
 
 function readJson(bytes: Buffer): Json {

@@ -3,10 +3,10 @@ import { type Fault, type FaultCode, Faults, writePath } from "./fault.ts";
 import { compileFlow, type Flow } from "./flow.ts";
 import type { FlowFile } from "./schema.ts";
 import { checkShape } from "./shape.ts";
-import { readSource } from "./source.ts";
+import { readSource, type Source } from "./source.ts";
 
 /** A fault as it is told: with its place in the file. */
-export interface PlacedFault extends Omit<Fault, "path" | "place"> {
+export interface PlacedFault extends Omit<Fault, "path" | "place" | "also"> {
   readonly file: string;
   /** From 1. */
   readonly line: number;
@@ -31,13 +31,20 @@ export function loadFlow(text: string, file: string): LoadedFlow {
   return {
     flow: shape?.whole === true ? flow : undefined,
     faults: told
-      .map(({ path, place, ...fault }) => ({
-        file,
-        ...(place ?? source.locate(path)),
-        path: writePath(path),
-        ...fault,
-      }))
+      .map((fault) => placed(fault, file, source))
       .sort((a, b) => a.line - b.line || a.column - b.column),
+  };
+}
+
+function placed(fault: Fault, file: string, source: Source): PlacedFault {
+  const { path, place, also, message, ...rest } = fault;
+  const there = also === undefined ? "" : ` (line ${source.locate(also).line})`;
+  return {
+    file,
+    ...(place ?? source.locate(path)),
+    path: writePath(path),
+    message: message + there,
+    ...rest,
   };
 }
 
@@ -59,7 +66,7 @@ const dependent: ReadonlySet<FaultCode> = new Set([
 /** Compiles a flow that was checked before it was published. @throws Error when it no longer compiles */
 export function compilePublished(file: Json): Flow {
   const faults = new Faults();
-  const flow = compileFlow(file as FlowFile, faults);
+  const flow = compileFlow(file as FlowFile, faults, { published: true });
   if (flow !== undefined) return flow;
   const first = faults.all.find((fault) => fault.severity === "error");
   throw new Error(`${writePath(first?.path ?? [])}: ${first?.message}`);

@@ -71,22 +71,29 @@ export function listOf<T>(oneOrMany: T | readonly T[] | undefined): readonly T[]
   return Array.isArray(oneOrMany) ? oneOrMany : [oneOrMany as T];
 }
 
+/** A transition as it stands in a list, or alone. */
+export interface ListedTransition {
+  readonly at: readonly number[];
+  readonly transition: TransitionConfig;
+  /** Whether only its target is written. */
+  readonly short: boolean;
+}
+
 /** The transitions under one descriptor, each with its path below it. */
-export function transitionsOf(
-  transitions: Transitions | undefined,
-): readonly { readonly at: readonly number[]; readonly transition: TransitionConfig }[] {
+export function transitionsOf(transitions: Transitions | undefined): readonly ListedTransition[] {
   if (transitions === undefined) return [];
-  if (isList(transitions)) {
-    return transitions.map((one, index) => ({ at: [index], transition: asTransition(one) }));
-  }
-  return [{ at: [], transition: asTransition(transitions) }];
+  if (isList(transitions)) return transitions.map((one, index) => listed(one, [index]));
+  return [listed(transitions, [])];
 }
 
 function isList(transitions: Transitions): transitions is readonly (string | TransitionConfig)[] {
   return Array.isArray(transitions);
 }
 
-function asTransition(transition: string | TransitionConfig | null): TransitionConfig {
-  if (transition === null) return {};
-  return typeof transition === "string" ? { target: transition } : transition;
+function listed(
+  written: string | TransitionConfig | null,
+  at: readonly number[],
+): ListedTransition {
+  if (typeof written === "string") return { at, transition: { target: written }, short: true };
+  return { at, transition: written ?? {}, short: false };
 }

@@ -9,11 +9,13 @@ import {
   raise,
   stateIn,
 } from "xstate";
-import type { JsonObject } from "../contract/json.ts";
+import type { Json, JsonObject } from "../contract/json.ts";
 import { parseDurationMs } from "../contract/time.ts";
 import { compileEffect, type FlowCommand } from "./actions.ts";
 import { compileCall, compileDuration } from "./call-request.ts";
-import { compileExpression, ExpressionError, machineVariables, type Scope } from "./expression.ts";
+import { compileEventType, OWN_TYPES, ROUTE } from "./event-type.ts";
+import { compileExpression, machineVariables, type Scope } from "./expression.ts";
+import { ExpressionError, within } from "./expression-error.ts";
 import type { Faults, Path } from "./fault.ts";
 import {
   type ActionConfig,
@@ -26,6 +28,7 @@ import {
   type TransitionConfig,
   type Transitions,
 } from "./machine-config.ts";
+import { durationForms } from "./schema.ts";
 import { compileAssigned, compileText, compileValue } from "./template.ts";
 
 /**
@@ -148,12 +151,7 @@ class MachineCompiler {
   }
 
   #on(on: Readonly<Record<string, Transitions>>, path: Path): XStateConfig {
-    return mapEntries(on, (transitions, type) => {
-      if (type === "") {
-        this.#faults.error("wrong-value", [...path, type], "an event has a name; use `always`");
-      }
-      return this.#transitions(transitions, [...path, type]);
-    });
+    return mapEntries(on, (transitions, type) => this.#transitions(transitions, [...path, type]));
   }
 
   /** Delays become milliseconds; an expression becomes a named delay, worked out on entry. */
@@ -280,9 +278,8 @@ class MachineCompiler {
 
   #raise(action: ActionConfig, path: Path): unknown {
     const written = action["raise"] as string | JsonObject;
-    const event = this.#try([...path, "raise"], () =>
-      compileValue(typeof written === "string" ? { type: written } : written, machineVariables),
-    );
+    const event = this.#try([...path, "raise"], () => compileRaised(written));
+    this.#checkRaiseId(action["id"], [...path, "id"]);
     const delay = action["delay"] as string | number | undefined;
     const duration =
       delay === undefined
@@ -292,6 +289,13 @@ class MachineCompiler {
       ...(action["id"] === undefined ? {} : { id: String(action["id"]) }),
       ...(duration && { delay: ((args: Args) => duration(this.#scoped(args))) as never }),
     });
+  }
+
+  /** Under a name of XState's own, it would take the place of another timer. */
+  #checkRaiseId(id: Json | undefined, path: Path): void {
+    if (typeof id !== "string" || !id.startsWith(OWN_TYPES)) return;
+    const message = `\`${id}\`: ids that begin with \`${OWN_TYPES}\` are the machine's own`;
+    this.#faults.error("reserved", path, message);
   }
 
   /** The scope with this moment's event and context in it; reused, for a transition is one at a time. */
@@ -307,14 +311,25 @@ class MachineCompiler {
       return compile();
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
-      this.#faults.error(error.code, path, error.message + hint);
+      this.#faults.error(error.code, [...path, ...error.place], error.message + hint);
       return undefined;
     }
   }
 }
 
 const initEvent = { type: "xstate.init" };
-const durationForms = "write 250ms, 30s, 5m, 2h, 1d, a number of milliseconds, or ${…}";
+
+/** The event of a `raise`: its members as they are written, below a type that is known to be one. */
+function compileRaised(raise: string | JsonObject): (scope: Scope) => JsonObject {
+  if (typeof raise === "string") {
+    const type = compileEventType(raise, ROUTE);
+    return (scope) => ({ type: type(scope) });
+  }
+  const { type: written, ...rest } = raise;
+  const type = within(["type"], () => compileEventType(String(written), ROUTE));
+  const members = compileValue(rest, machineVariables);
+  return (scope) => ({ type: type(scope), ...(members(scope) as JsonObject) });
+}
 
 function quoteHint(value: unknown): string {
   return typeof value === "string" && /^[A-Za-z][\w -]*$/.test(value)

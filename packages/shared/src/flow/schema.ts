@@ -9,15 +9,17 @@ import { DURATION_MS_MAX, parseDurationMs } from "../contract/time.ts";
  * The JSON Schema for editors is made from this (`millrace flow schema`).
  */
 
-const json = z.json();
+const json = z.json().meta({ id: "Json" });
 const text = z.string();
 
-const durationHint = `write 250ms, 30s, 5m, 2h or 1d, up to ${DURATION_MS_MAX / 86_400_000}d, a number of milliseconds, or \${…}`;
+/** How a duration is written, for whoever wrote something else. */
+export const durationForms = `write 250ms, 30s, 5m, 2h or 1d, up to ${DURATION_MS_MAX / 86_400_000}d, a number of milliseconds, or \${…}`;
 
 const duration = z
   .union([z.string(), z.number()])
-  .refine((value) => isDuration(value), { error: durationHint })
+  .refine((value) => isDuration(value), { error: durationForms, params: { code: "duration" } })
   .meta({
+    id: "Duration",
     description: "250ms, 30s, 5m, 2h, 1d, a number of milliseconds, or ${…}",
     examples: ["30s", "5m", 1500],
   });
@@ -139,7 +141,7 @@ const actionSchemas = {
     .meta({ description: "Sends an event to another instance" }),
   raise: z
     .strictObject({
-      raise: z.union([text, z.record(text, json)]),
+      raise: z.union([text, z.object({ type: text }).catchall(json)]),
       delay: duration.optional(),
       id: text.optional(),
     })
@@ -150,37 +152,53 @@ const actionSchemas = {
     .meta({ description: "Writes a line for operators" }),
 } as const;
 
-const action = z.union(Object.values(actionSchemas));
-const actions = z.union([action, z.array(action)]);
+export const actionNames: readonly string[] = Object.keys(actionSchemas);
 
-const guard: z.ZodType = z.lazy(() =>
-  z.union([
-    text.meta({ description: "A CEL expression", examples: ["event.lux < 40"] }),
-    z.strictObject({ and: z.array(guard) }),
-    z.strictObject({ or: z.array(guard) }),
-    z.strictObject({ not: guard }),
-    z.strictObject({ in: text }).meta({ description: "A state, as `#id`, that must be active" }),
-  ]),
-);
+const action = z.union(Object.values(actionSchemas)).meta({ id: "Action" });
+const actions = z.union([action, z.array(action)]).meta({ id: "Actions" });
 
-const transition = z.strictObject({
-  target: z.union([text, z.array(text)]).optional(),
-  guard: guard.optional(),
-  actions: actions.optional(),
-  reenter: z.boolean().optional(),
-  description: text.optional(),
-  meta: json.optional(),
-});
+/** What stands where something is to be done. */
+export const actionForms: readonly z.ZodType[] = [action, actions];
 
-const transitions = z.union([text, transition, z.array(z.union([text, transition])), z.null()]);
+const guard: z.ZodType = z
+  .lazy(() =>
+    z.union([
+      text.meta({ description: "A CEL expression", examples: ["event.lux < 40"] }),
+      z.strictObject({ and: z.array(guard) }),
+      z.strictObject({ or: z.array(guard) }),
+      z.strictObject({ not: guard }),
+      z.strictObject({ in: text }).meta({ description: "A state, as `#id`, that must be active" }),
+    ]),
+  )
+  .meta({ id: "Guard" });
 
-const invoke = z.strictObject({
-  src: z.literal("call"),
-  id: nameOf("an invocation").optional(),
-  input: z.strictObject(callRequest),
-  onDone: transitions.optional(),
-  onError: transitions.optional(),
-});
+const transition = z
+  .strictObject({
+    target: z.union([text, z.array(text)]).optional(),
+    guard: guard.optional(),
+    actions: actions.optional(),
+    reenter: z.boolean().optional(),
+    description: text.optional(),
+    meta: json.optional(),
+  })
+  .meta({ id: "Transition" });
+
+const transitions = z
+  .union([text, transition, z.array(z.union([text, transition])), z.null()])
+  .meta({ id: "Transitions" });
+
+/** What a state can invoke. */
+export const invocationSource = "call";
+
+const invoke = z
+  .strictObject({
+    src: z.literal(invocationSource),
+    id: nameOf("an invocation").optional(),
+    input: z.strictObject(callRequest),
+    onDone: transitions.optional(),
+    onError: transitions.optional(),
+  })
+  .meta({ id: "Invocation" });
 
 const stateShape = {
   id: text.optional(),
@@ -204,9 +222,9 @@ const stateShape = {
   route: z.strictObject({ guard: guard.optional(), actions: actions.optional() }).optional(),
 };
 
-const state: z.ZodType = z.lazy(() =>
-  z.strictObject({ ...stateShape, states: z.record(text, state).optional() }),
-);
+const state: z.ZodType = z
+  .lazy(() => z.strictObject({ ...stateShape, states: z.record(text, state).optional() }))
+  .meta({ id: "State" });
 
 const machine = z
   .strictObject({

@@ -1,6 +1,7 @@
-import type { Faults, Path } from "./fault.ts";
-import { didYouMean } from "./fault.ts";
 import {
+  type ActionConfig,
+  type Actions,
+  type GuardConfig,
   listOf,
   type MachineConfig,
   type StateConfig,
@@ -8,10 +9,12 @@ import {
   type Transitions,
   transitionsOf,
 } from "./machine-config.ts";
+import type { Path } from "./fault.ts";
 
 /**
- * What can be known of a machine from its shape alone: do targets exist, can every state be entered,
- * does it come to rest. XState would find some of this too, but one fault at a time and without a place.
+ * A machine's states as a tree, and what stands in each, with its place: what `check/` walks.
+ *
+ * XState builds such a tree, too, but finds one fault at a time and without a place.
  */
 export interface StateNode {
   readonly id: string;
@@ -26,14 +29,21 @@ export interface StateNode {
 export interface PlacedTransition {
   readonly transition: TransitionConfig;
   readonly path: Path;
+  /** Whether only its target is written. */
+  readonly short: boolean;
 }
 
-/** Every transition that starts in a state, with its place. */
+export interface Placed<T> {
+  readonly value: T;
+  readonly path: Path;
+}
+
+/** Every transition that starts in a state, with its place; but for its `route`. */
 export function outgoing(node: StateNode): PlacedTransition[] {
   const { config, path } = node;
   const placed = (transitions: Transitions | undefined, ...at: (string | number)[]) =>
-    transitionsOf(transitions).map(({ at: inner, transition }) => ({
-      transition,
+    transitionsOf(transitions).map(({ at: inner, ...one }) => ({
+      ...one,
       path: [...path, ...at, ...inner],
     }));
   return [
@@ -51,9 +61,36 @@ export function outgoing(node: StateNode): PlacedTransition[] {
   ];
 }
 
-/** Dots and signs would make it mean another thing in a target. */
-const plainName = /^[^.#*][^.]*$/;
-const plainRule = "has no dot, and does not begin with # or *";
+/** The targets of a transition, each with its place. */
+export function targetsOf({ transition, path, short }: PlacedTransition): Placed<string>[] {
+  const { target } = transition;
+  if (target === undefined) return [];
+  const at = short ? path : [...path, "target"];
+  return typeof target === "string"
+    ? [{ value: target, path: at }]
+    : target.map((value, i) => ({ value, path: [...at, i] }));
+}
+
+/** The guards of a state's transitions. */
+export function guardsOf(node: StateNode): Placed<GuardConfig>[] {
+  const routed = { transition: node.config.route ?? {}, path: [...node.path, "route"] };
+  return [...outgoing(node), routed].flatMap(({ transition, path }) =>
+    transition.guard === undefined ? [] : [{ value: transition.guard, path: [...path, "guard"] }],
+  );
+}
+
+/** Every action that a state may take. */
+export function actionsOf(node: StateNode): ActionConfig[] {
+  const { entry, exit, initial, route } = node.config;
+  const lists: (Actions | undefined)[] = [
+    entry,
+    exit,
+    typeof initial === "object" ? initial.actions : undefined,
+    route?.actions,
+    ...outgoing(node).map(({ transition }) => transition.actions),
+  ];
+  return lists.flatMap((actions) => listOf(actions));
+}
 
 function kindOf(config: StateConfig): StateNode["kind"] {
   if (config.type !== undefined) return config.type;
@@ -103,172 +140,33 @@ export class Structure {
 
   /** Finds a target as XState does: `#id`, `.child`, `sibling`, each with a path behind it. */
   resolve(from: StateNode, target: string): StateNode | undefined {
-    if (target.startsWith("#")) {
-      const exact = this.ids.get(target.slice(1));
-      if (exact !== undefined) return exact;
-      const [id = "", ...rest] = target.slice(1).split(".");
-      return descend(this.ids.get(id), rest);
-    }
+    if (target.startsWith("#")) return this.#byId(target.slice(1));
     if (target.startsWith(".")) return descend(from, target.slice(1).split("."));
     return descend(from.parent, target.split("."));
   }
 
-  check(faults: Faults): void {
-    this.#checkNames(faults);
-    this.#checkTargets(faults);
-    this.#checkRest(faults);
-    // With a target missing, what it should have led to is not unreachable, only not reached yet.
-    if (faults.all.some(({ code }) => code === "unknown-target" || code === "missing-initial"))
-      return;
-    const reached = this.#reach();
-    walk(this.root, (node) => {
-      // One fault for a whole region that cannot be entered: its top.
-      if (!reached.has(node) && (node.parent === undefined || reached.has(node.parent))) {
-        faults.error(
-          "unreachable-state",
-          node.path,
-          `no transition leads to state \`${node.key}\``,
-        );
-      }
-    });
+  /** Finds what a guard's `in` names: `#id`, or a path from the top. */
+  find(state: string): StateNode | undefined {
+    if (state.startsWith("#")) return this.#byId(state.slice(1));
+    return descend(this.root, state.split("."));
   }
 
-  #checkNames(faults: Faults): void {
-    walk(this.root, (node) => {
-      if (this.ids.get(node.id) !== node) {
-        faults.error("duplicate-id", node.path, `another state has the id \`${node.id}\``);
-      }
-      if (node.config.id !== undefined && !plainName.test(node.config.id)) {
-        faults.error("wrong-value", [...node.path, "id"], `an id ${plainRule}`);
-      }
-      for (const key of node.children.keys()) {
-        if (plainName.test(key)) continue;
-        const path = [...node.path, "states", key];
-        faults.error("wrong-value", path, `a state's name ${plainRule}`);
-      }
-      this.#checkKind(node, faults);
-    });
+  /** The state that is entered with `node`, where one is. */
+  initial(node: StateNode): StateNode | undefined {
+    return node.kind === "compound" ? node.children.get(initialName(node.config)) : undefined;
   }
 
-  #checkKind(node: StateNode, faults: Faults): void {
-    const { config, kind, path, children } = node;
-    if (kind === "compound" && config.initial === undefined) {
-      const first = [...children.keys()][0];
-      faults.error("missing-initial", path, `a state with states needs \`initial: ${first}\``);
-    }
-    if ((kind === "atomic" || kind === "final") && children.size > 0) {
-      faults.error("wrong-value", [...path, "type"], `a state of type ${kind} has no states`);
-    }
-  }
-
-  #checkTargets(faults: Faults): void {
-    walk(this.root, (node) => {
-      const { config, path } = node;
-      if (node.kind === "history" && config.target !== undefined) {
-        this.#checkTarget(node, config.target, [...path, "target"], faults);
-      }
-      if (config.initial !== undefined && this.#initial(node) === undefined) {
-        const name = initialName(config);
-        const hint = didYouMean(name, node.children.keys());
-        faults.error(
-          "unknown-target",
-          [...path, "initial"],
-          `there is no state \`${name}\` in here${hint}`,
-        );
-      }
-      for (const { transition, path: at } of outgoing(node)) {
-        for (const target of listOf(transition.target)) this.#checkTarget(node, target, at, faults);
-      }
-    });
-  }
-
-  #checkTarget(from: StateNode, target: string, path: Path, faults: Faults): void {
-    if (this.resolve(from, target) !== undefined) return;
-    const siblings = [...(from.parent?.children.keys() ?? [])];
-    const known = target.startsWith("#") ? [...this.ids.keys()].map((id) => `#${id}`) : siblings;
-    const hint =
-      from.parent === undefined && this.root.children.has(target)
-        ? ` (from the top of the machine, write \`.${target}\`)`
-        : didYouMean(target, known);
-    faults.error("unknown-target", path, `there is no state \`${target}\` here${hint}`);
-  }
-
-  #initial(node: StateNode): StateNode | undefined {
-    return node.children.get(initialName(node.config));
-  }
-
-  /** Which states can be entered at all, guards set aside. */
-  #reach(): Set<StateNode> {
-    const active = new Set<StateNode>();
-    const entered = new Set<StateNode>();
-    const follow = (node: StateNode): void => {
-      for (const { transition } of outgoing(node)) {
-        for (const target of listOf(transition.target)) enter(this.resolve(node, target));
-      }
-      for (const child of node.children.values()) {
-        if (child.config.route !== undefined && child.config.id !== undefined) enter(child);
-      }
-    };
-    // Entered from below, a state is active without its initial state being so.
-    const activate = (node: StateNode | undefined): void => {
-      if (node === undefined || active.has(node)) return;
-      active.add(node);
-      activate(node.parent);
-      if (node.kind === "parallel") for (const child of node.children.values()) enter(child);
-      follow(node);
-    };
-    const enter = (node: StateNode | undefined): void => {
-      if (node === undefined || entered.has(node)) return;
-      entered.add(node);
-      activate(node);
-      if (node.kind === "compound") enter(this.#initial(node));
-      if (node.kind === "history") enter(this.#historyDefault(node));
-    };
-    enter(this.root);
-    return active;
-  }
-
-  #historyDefault(node: StateNode): StateNode | undefined {
+  /** Where a history state leads before there is any history; undefined where its parent is entered anew. */
+  historyDefault(node: StateNode): StateNode | undefined {
     if (node.config.target !== undefined) return this.resolve(node, node.config.target);
-    return node.parent === undefined ? undefined : this.#initial(node.parent);
+    return node.parent === undefined ? undefined : this.initial(node.parent);
   }
 
-  /** Finds `always` transitions that follow each other for ever, whatever the guards say. */
-  #checkRest(faults: Faults): void {
-    const reported = new Set<StateNode>();
-    walk(this.root, (node) => {
-      const trail: StateNode[] = [];
-      let at: StateNode | undefined = node;
-      while (at !== undefined && !trail.includes(at)) {
-        trail.push(at);
-        at = this.#certainNext(at);
-      }
-      if (at === undefined) return;
-      const cycle = trail.slice(trail.indexOf(at));
-      if (cycle.some((one) => reported.has(one))) return;
-      for (const one of cycle) reported.add(one);
-      const route = [...cycle, at].map((one) => one.key).join(" → ");
-      const path = [...at.path, "always"];
-      faults.error("always-cycle", path, `never comes to rest: ${route}; give one of them a guard`);
-    });
-  }
-
-  /** The state whose unguarded `always` certainly follows when `node`'s own is taken. */
-  #certainNext(node: StateNode): StateNode | undefined {
-    const first = transitionsOf(node.config.always)[0]?.transition;
-    if (first === undefined || first.guard !== undefined) return undefined;
-    const target = listOf(first.target)[0];
-    if (target === undefined)
-      return listOf(first.actions).some((a) => "assign" in a) ? node : undefined;
-    let entered = this.resolve(node, target);
-    const certain = (one: StateNode | undefined): boolean => {
-      const always = transitionsOf(one?.config.always)[0]?.transition;
-      return always !== undefined && always.guard === undefined;
-    };
-    while (entered !== undefined && !certain(entered) && entered.kind === "compound") {
-      entered = this.#initial(entered);
-    }
-    return certain(entered) ? entered : undefined;
+  #byId(id: string): StateNode | undefined {
+    const exact = this.ids.get(id);
+    if (exact !== undefined) return exact;
+    const [first = "", ...rest] = id.split(".");
+    return descend(this.ids.get(first), rest);
   }
 }
 
@@ -278,7 +176,24 @@ function descend(from: StateNode | undefined, keys: readonly string[]): StateNod
   return node;
 }
 
-function initialName(config: StateConfig): string {
+export function initialName(config: StateConfig): string {
   const { initial } = config;
   return (typeof initial === "string" ? initial : initial?.target) ?? "";
+}
+
+/** A state, its parent, and so on up to the machine. */
+function upwards(node: StateNode): StateNode[] {
+  return node.parent === undefined ? [node] : [node, ...upwards(node.parent)];
+}
+
+/** Whether a state lies in another, at any depth. */
+export function isInside(node: StateNode, outer: StateNode): boolean {
+  return node !== outer && upwards(node).includes(outer);
+}
+
+/** Whether two states, of which neither is inside the other, can be active at once. */
+export function areRegions(a: StateNode, b: StateNode): boolean {
+  const above = new Set(upwards(a));
+  const meet = upwards(b).find((node) => above.has(node));
+  return meet?.kind === "parallel" && meet !== a && meet !== b;
 }

@@ -1,11 +1,6 @@
 import { isJsonObject, type Json } from "../contract/json.ts";
-import {
-  compileExpression,
-  type Expression,
-  ExpressionError,
-  type Scope,
-  type Variable,
-} from "./expression.ts";
+import { compileExpression, type Expression, type Scope, type Variable } from "./expression.ts";
+import { ExpressionError, within } from "./expression-error.ts";
 
 /**
  * Text and values with `${expression}` in them.
@@ -76,13 +71,37 @@ function union(sets: readonly ReadonlySet<string>[]): ReadonlySet<string> {
   return new Set(sets.flatMap((set) => [...set]));
 }
 
-/** Text that is always a string in the end: topics, keys, names. */
+/** Text that is always a string in the end: messages, addresses. */
 export function compileText(text: string, visible: readonly Variable[]): Template<string> {
+  return compileParts(text, visible, (parts, scope) =>
+    parts.map((part) => (typeof part === "string" ? part : written(part(scope)))).join(""),
+  );
+}
+
+/**
+ * Text that names something: a topic, a thing, a key. A name with a hole in it would be another name:
+ * where a value in it is null, it comes out empty.
+ */
+export function compileName(text: string, visible: readonly Variable[]): Template<string> {
+  return compileParts(text, visible, (parts, scope) => {
+    let name = "";
+    for (const part of parts) {
+      const value = typeof part === "string" ? part : part(scope);
+      if (value === null) return "";
+      name += written(value);
+    }
+    return name;
+  });
+}
+
+function compileParts(
+  text: string,
+  visible: readonly Variable[],
+  render: (parts: readonly Part[], scope: Scope) => string,
+): Template<string> {
   const parts = partsOf(text, visible);
   if (parts.every((part) => typeof part === "string")) return constant(parts.join(""));
-  const render = (scope: Scope): string =>
-    parts.map((part) => (typeof part === "string" ? part : written(part(scope)))).join("");
-  return Object.assign(render, {
+  return Object.assign((scope: Scope) => render(parts, scope), {
     uses: union(parts.map((part) => (typeof part === "string" ? nothing : part.uses))),
   });
 }
@@ -108,11 +127,13 @@ export function compileAssigned(value: Json, visible: readonly Variable[]): Temp
 
 function compileNested(value: Exclude<Json, string>, compile: (inner: Json) => Template): Template {
   if (Array.isArray(value)) {
-    const items = value.map(compile);
+    const items = value.map((item: Json, i) => within([i], () => compile(item)));
     return whole(items, (scope) => items.map((item) => item(scope)));
   }
   if (isJsonObject(value)) {
-    const members = Object.entries(value).map(([key, inner]) => [key, compile(inner)] as const);
+    const members = Object.entries(value).map(
+      ([key, inner]) => [key, within([key], () => compile(inner))] as const,
+    );
     return whole(
       members.map(([, template]) => template),
       (scope) => Object.fromEntries(members.map(([key, template]) => [key, template(scope)])),

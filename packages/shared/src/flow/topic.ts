@@ -26,9 +26,21 @@ export function topicFault(topic: string): string | undefined {
   return undefined;
 }
 
+/** Whether there are topics that fit both filters. */
+export function filtersMeet(a: string, b: string): boolean {
+  const [as, bs] = [a.split("/"), b.split("/")];
+  for (let i = 0; ; i++) {
+    const [x, y] = [as[i], bs[i]];
+    if (x === "#" || y === "#") return true;
+    if (x === undefined || y === undefined) return x === y;
+    if (x !== y && x !== "+" && y !== "+") return false;
+  }
+}
+
 function commonFault(topic: string): string | undefined {
   if (topic === "") return "a topic is not empty";
   if (topic.includes("\0")) return "a topic has no U+0000";
+  if (!topic.isWellFormed()) return "a topic has no half characters (lone surrogates)";
   if (Buffer.byteLength(topic) > TOPIC_BYTES_MAX)
     return `a topic has at most ${TOPIC_BYTES_MAX} bytes`;
   if (topic.split("/").length > TOPIC_LEVELS_MAX)

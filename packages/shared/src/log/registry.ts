@@ -33,15 +33,16 @@ export class Registry {
 
   /** Resolves when everything that the registry holds now is known here. */
   async start(): Promise<void> {
-    this.#stop = await this.#log.follow("registry", 0, this.#catalogue.offset, (records) =>
-      this.#take(records),
-    );
+    const { start } = await this.#log.bounds("registry", 0);
+    const from = Math.max(start, this.#catalogue.offset);
+    this.#stop = await this.#log.follow("registry", 0, from, (records) => this.#take(records));
     await this.read();
   }
 
   /** Resolves when this process has read all that the registry holds now. */
   async read(): Promise<void> {
-    const { end } = await this.#log.bounds("registry", 0);
+    const { start, end } = await this.#log.bounds("registry", 0);
+    if (start === end) return; // the offset would wait for records that were deleted
     while (this.#catalogue.offset < end) {
       await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }

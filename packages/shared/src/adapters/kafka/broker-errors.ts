@@ -30,6 +30,10 @@ export function isRefusal({ type = "" }: BrokerError): boolean {
   return refusals.has(type);
 }
 
+export function isUnknownTopic({ type = "" }: BrokerError): boolean {
+  return type === "UNKNOWN_TOPIC_OR_PARTITION";
+}
+
 /** Errors of a broker that is starting, or of a partition whose leader is moving. */
 const passing: ReadonlySet<string> = new Set([
   "NOT_LEADER_FOR_PARTITION",

@@ -15,7 +15,7 @@ import type {
 } from "../../ports/event-log.ts";
 import { outOfRange } from "../local/read.ts";
 import { Appender } from "./appender.ts";
-import { isPassing, isRefusal, rootOf } from "./broker-errors.ts";
+import { isPassing, isRefusal, isUnknownTopic, rootOf } from "./broker-errors.ts";
 import {
   createKafka,
   type KafkaAddress,
@@ -250,11 +250,13 @@ export class KafkaLog implements EventLog {
     const { topic, key, headers, value } = record;
     try {
       const producer = await this.#publisher;
-      await producer.send({ topic, acks: -1, messages: [{ key, value, headers: { ...headers } }] });
+      const messages = [{ key, value, headers: { ...headers } }];
+      await waitOut(this.#options.clock, () => producer.send({ topic, acks: -1, messages }));
     } catch (error) {
       const root = rootOf(error);
       const cause = root.message;
-      const code = isRefusal(root) ? "LOG-003" : "LOG-002";
+      // A topic that was just made is waited for; one that nobody makes is not.
+      const code = isRefusal(root) || isUnknownTopic(root) ? "LOG-003" : "LOG-002";
       const facts = { topic, partition: -1, cause };
       throw new OperationalError(code, facts, `${topic} did not take a record: ${cause}`, error);
     }
