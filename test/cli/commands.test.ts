@@ -1,12 +1,15 @@
+import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import mqtt from "mqtt";
 import { describe, expect, test } from "vitest";
 import { embeddedInstallation, runMillrace } from "../support/millrace.ts";
 import { newDataFolder } from "../support/servers/run-folder.ts";
 import { until } from "../support/until.ts";
 
+const bin = fileURLToPath(new URL("../../packages/cli/bin/millrace.mjs", import.meta.url));
 const examples = fileURLToPath(new URL("../../examples", import.meta.url));
 
 describe("millrace flow check", () => {
@@ -51,6 +54,14 @@ describe("millrace flow check", () => {
     const { code, stderr } = await runMillrace(["flow", "check", "/nowhere/flow.yaml"]);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^millrace: FLOW-001 .*\/nowhere\/flow\.yaml/);
+  });
+});
+
+describe("a command whose output is cut off", () => {
+  test("does not mind", async () => {
+    const args = ["-c", '"$0" "$1" flow schema | head -n 1', process.execPath, bin];
+    const { stdout, stderr } = await promisify(execFile)("bash", args);
+    expect([stdout, stderr]).toEqual(["{\n", ""]);
   });
 });
 

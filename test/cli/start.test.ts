@@ -1,9 +1,12 @@
 import { createServer } from "node:net";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
+import mqtt from "mqtt";
 import { expect, onTestFinished, test } from "vitest";
 import { newDataFolder } from "../support/servers/run-folder.ts";
 import { embeddedInstallation, runMillrace } from "../support/millrace.ts";
+import { until } from "../support/until.ts";
 
 async function refusal(args: readonly string[], env: Record<string, string> = {}) {
   const folder = newDataFolder("start");
@@ -55,4 +58,17 @@ test("says that it is ready in one line, and stops in good order when it is told
   );
   expect(await millrace.get("/readyz")).toMatchObject({ status: "ready" });
   expect(await millrace.stop()).toBe(0);
+});
+
+test("what it says to try next does something", async () => {
+  const examples = fileURLToPath(new URL("../../examples", import.meta.url));
+  const millrace = await embeddedInstallation(examples).start();
+  const [, topic = "", payload = ""] = /mqtt pub .* -t (\S+) -m '(.*)'/.exec(millrace.output) ?? [];
+  const [, flow = "", key = ""] = /instance history (\S+) (\S+)/.exec(millrace.output) ?? [];
+  const client = await mqtt.connectAsync(millrace.mqtt);
+  await client.publishAsync(topic, payload, { qos: 1 });
+  await client.endAsync();
+  await until(async () => (await millrace.instance(flow, key)) !== undefined);
+  expect((await millrace.history(flow, key)).steps[0]?.effects).not.toEqual([]);
+  await millrace.stop();
 });

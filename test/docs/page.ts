@@ -48,7 +48,8 @@ export function readPage(path: string): Page {
   return { examples, faulty: fences.filter(({ info }) => info === "yaml fault") };
 }
 
-function fencesIn(markdown: string, path: string): Fence[] {
+/** @throws Error for a fence that is not closed */
+export function fencesIn(markdown: string, path: string): Fence[] {
   const fences: Fence[] = [];
   let heading = "";
   let open: { info: string; line: number; lines: string[] } | undefined;

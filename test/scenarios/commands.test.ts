@@ -291,6 +291,25 @@ describe("a command that nobody takes until it expires", () => {
     expect(received()).toEqual([]);
   });
 
+  test.each([
+    ["that waits for it", attentive, ["expired"]],
+    ["that does not", careless, undefined],
+  ])("comes to nobody from a dispatcher that was away, for a flow %s", async (_, flow, heard) => {
+    const lamp = await open(flow);
+    const { dispatched, world, devices } = lamp;
+    dispatched.dispatcher.kill();
+    await world.publish("lamp/l1/turn", { to: 30 });
+    await world.advance(3_600_000);
+    // Something that tells the log's time.
+    for (const other of ["l2", "l3", "l4", "l5", "l6", "l7", "l8", "l9"]) await lamp.turn(1, other);
+    devices.become("online");
+    await dispatched.crash();
+    await world.advance(20_000);
+    expect(lamp.received()).not.toContain("lamp/l1/level 30");
+    expect(lamp.received()).toContain("lamp/l9/level 1");
+    if (heard !== undefined) expect(lamp.heard()).toEqual(heard);
+  });
+
   test("is dropped without a word where nobody waits for it", async () => {
     const { turn, dispatched, world, devices, received, written, causes } = await open(careless);
     await turn(30);

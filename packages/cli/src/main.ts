@@ -7,4 +7,9 @@ process.on("warning", (warning) => {
     process.stderr.write(`${warning.name}: ${warning.message}\n`);
 });
 
+// `millrace … | head` reads what it wants and goes.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 process.exitCode = await runCommandLine(process.argv.slice(2));

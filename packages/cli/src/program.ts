@@ -1,34 +1,39 @@
 import { isOperational } from "@millrace/shared/errors/operational";
 import { Command, CommanderError } from "commander";
 import { CommandFailed, exitCodes } from "./client/client.ts";
+import { completionCommands } from "./commands/completion.ts";
 import { fleetCommand } from "./commands/fleet.ts";
 import { flowCommand } from "./commands/flow.ts";
 import { instanceCommand } from "./commands/instance.ts";
 import { rejectedCommand } from "./commands/rejected.ts";
 import { serveCommands } from "./commands/serve.ts";
 
-function createProgram(): Command {
+/** The command line, with nothing run yet. */
+export function createProgram(): Command {
   const program = new Command("millrace")
     .description("Durable, per-device state machines on MQTT events")
-    .version("0.1.0")
-    .showHelpAfterError("(millrace --help shows how)");
+    .version("0.1.0");
   for (const command of serveCommands()) program.addCommand(command);
   program.addCommand(flowCommand());
   program.addCommand(instanceCommand());
   program.addCommand(rejectedCommand());
   program.addCommand(fleetCommand());
+  const [completion, complete] = completionCommands(program);
+  program.addCommand(completion);
+  program.addCommand(complete, { hidden: true });
   program.addHelpText(
     "after",
     "\nCommands that ask a server find it by MILLRACE_URL (http://127.0.0.1:8080) and MILLRACE_TOKEN.\nExit codes: 0 ok, 1 failed, 2 usage, 3 unreachable.",
   );
-  exitByOurselves(program);
+  explainUsage(program, "millrace");
   return program;
 }
 
-/** Usage errors end with 2, as documented; commander would end with 1. */
-function exitByOurselves(command: Command): void {
+/** Usage errors say where to read on, and end with 2, as documented; commander would end with 1. */
+function explainUsage(command: Command, line: string): void {
   command.exitOverride();
-  for (const inner of command.commands) exitByOurselves(inner);
+  command.showHelpAfterError(`(${line} --help shows how)`);
+  for (const inner of command.commands) explainUsage(inner, `${line} ${inner.name()}`);
 }
 
 /** Runs one command line. @returns the exit code */

@@ -114,7 +114,13 @@ async function startBroker(
   await mkdir(folder, { recursive: true });
   const properties = join(folder, "server.properties");
   await writeFile(properties, propertiesText({ ...settingsOf(broker, all), ...options.settings }));
-  const format = ["kafka.tools.StorageTool", "format", "-t", clusterId, "-c", properties];
+  const format = [
+    "kafka.tools.StorageTool",
+    "format",
+    `--cluster-id=${clusterId}`,
+    "-c",
+    properties,
+  ];
   if (!existsSync(join(folder, "data", "meta.properties"))) await runLaunch(java(format, folder));
 
   const logFile = join(folder, "broker.log");

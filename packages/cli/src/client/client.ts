@@ -19,6 +19,8 @@ export const DEFAULT_URL = "http://127.0.0.1:8080";
 export interface ClientOptions {
   readonly url: string;
   readonly token: string | undefined;
+  /** How long an answer may take; as long as it takes without it. */
+  readonly answerMsMax?: number | undefined;
 }
 
 /** The HTTP API, as the command line talks to it. */
@@ -45,7 +47,7 @@ export class Client {
   }
 
   async #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
-    const { url, token } = this.#options;
+    const { url, token, answerMsMax } = this.#options;
     const response = await fetch(new URL(path, url), {
       method,
       headers: {
@@ -53,6 +55,7 @@ export class Client {
         ...(body !== undefined && { "content-type": "application/json" }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(answerMsMax !== undefined && { signal: AbortSignal.timeout(answerMsMax) }),
     }).catch((error: unknown) => {
       throw unreachable(url, error);
     });

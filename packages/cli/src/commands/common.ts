@@ -1,11 +1,15 @@
 import { Client, CommandFailed, DEFAULT_URL, exitCodes } from "../client/client.ts";
 
-/** The client of the server that MILLRACE_URL names, or of the one on this machine. */
-export function clientOf(env: NodeJS.ProcessEnv = process.env): Client {
+/**
+ * The client of the server that MILLRACE_URL names, or of the one on this machine.
+ *
+ * @param answerMsMax how long an answer may take; as long as it takes without it
+ */
+export function clientOf(env: NodeJS.ProcessEnv = process.env, answerMsMax?: number): Client {
   const url = env["MILLRACE_URL"] ?? DEFAULT_URL;
   if (!URL.canParse(url))
     throw new CommandFailed(`MILLRACE_URL is no URL: ${url}`, exitCodes.usage);
-  return new Client({ url, token: env["MILLRACE_TOKEN"] });
+  return new Client({ url, token: env["MILLRACE_TOKEN"], answerMsMax });
 }
 
 export function print(text: string): void {

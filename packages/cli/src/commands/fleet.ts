@@ -1,5 +1,4 @@
 import { Command } from "commander";
-import { Fleet } from "../fleet/fleet.ts";
 import { print, wholeNumber } from "./common.ts";
 
 interface FleetOptions {
@@ -23,6 +22,8 @@ export function fleetCommand(): Command {
     )
     .option("--quiet", "say nothing of what happens")
     .action(async ({ mqtt, devices, seed, quiet }: FleetOptions) => {
+      // Loaded by those who simulate: other commands, and every TAB, answer at once.
+      const { Fleet } = await import("../fleet/fleet.ts");
       const fleet = new Fleet({
         url: mqtt,
         rooms: devices,

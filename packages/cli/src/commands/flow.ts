@@ -1,10 +1,7 @@
 import type { PlacedFault } from "@millrace/shared/flow/load";
-import { loadFlow, writeFault } from "@millrace/shared/flow/load";
-import { flowJsonSchema } from "@millrace/shared/flow/schema";
 import type { FlowInfo } from "@millrace/gateway/api/operations";
 import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
-import { readFlowFile } from "../compose/flow-folder.ts";
 import { writeTable } from "../output/table.ts";
 import { clientOf, json, print } from "./common.ts";
 
@@ -37,11 +34,17 @@ export function flowCommand(): Command {
   flow
     .command("schema")
     .description("print the JSON Schema of a flow file, for editors")
-    .action(() => print(json(flowJsonSchema())));
+    .action(async () => {
+      const { flowJsonSchema } = await import("@millrace/shared/flow/schema");
+      print(json(flowJsonSchema()));
+    });
   return flow;
 }
 
 async function checkFiles(files: readonly string[], options: { json?: true }): Promise<void> {
+  // Loaded by those who check: other commands, and every TAB, answer at once.
+  const { loadFlow, writeFault } = await import("@millrace/shared/flow/load");
+  const { readFlowFile } = await import("../compose/flow-folder.ts");
   const faults: PlacedFault[] = [];
   for (const file of files) {
     const loaded = loadFlow(await readFlowFile(file), file);

@@ -1,6 +1,6 @@
 import type { HistoryPage, HistoryStep, SignalReceipt } from "@millrace/gateway/api/operations";
 import type { Instance, Timer } from "@millrace/shared/contract/instance";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
 import { writeTable } from "../output/table.ts";
 import { shorten, writeState, writeTime } from "../output/text.ts";
@@ -22,6 +22,14 @@ interface Page {
   readonly next?: string;
 }
 
+const statuses = [
+  "running",
+  "paused",
+  "done",
+  "failed",
+  "cancelled",
+] satisfies Instance["status"][];
+
 /** `instance list`, `show`, `history`, `signal`. */
 export function instanceCommand(): Command {
   const instance = new Command("instance").description(
@@ -33,7 +41,7 @@ export function instanceCommand(): Command {
     .option("--flow <name>", "of one flow")
     .option("--state <state>", "in one state, `a` or `a.b`")
     .option("--thing <name>", "of one thing")
-    .option("--status <status>", "running, paused, done, failed or cancelled")
+    .addOption(new Option("--status <status>", "of one status").choices(statuses))
     .option("--namespace <name>", "of another namespace")
     .option("--limit <count>", "at most so many", wholeNumber, 50)
     .option("--json", "as JSON")
@@ -120,7 +128,7 @@ async function show(
     `${shown.flow}/${shown.key}  ${shown.status}, in ${writeState(shown.state)}`,
     `  thing      ${shown.thing ?? "none"}`,
     `  version    ${shown.version}`,
-    `  step       ${shown.seq} of generation ${shown.generation}`,
+    `  step       ${shown.seq}`,
     `  began      ${writeTime(shown.startedAt)}`,
     `  updated    ${writeTime(shown.updatedAt)}`,
     `  context    ${JSON.stringify(shown.context)}`,

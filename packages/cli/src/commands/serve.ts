@@ -1,14 +1,18 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
-import type { Flow } from "@millrace/shared/flow/flow";
 import { DEFAULT_URL } from "../client/client.ts";
+import type { Installation } from "../compose/installation.ts";
 import type { Role, Running } from "../compose/run.ts";
 import { loadConfig } from "../config/load.ts";
 import { type SettingName, settings } from "../config/settings.ts";
 
 /** After this, a process that does not manage to stop in good order is ended as it is. */
 const STOP_MS_MAX = 8_000;
+
+/** The fleet is given less: the server has its own work to end. */
+const FLEET_STOP_MS_MAX = 2_000;
 
 interface ServeFlags extends Partial<Record<SettingName, string>> {
   readonly config: string;
@@ -48,7 +52,8 @@ async function serveUntilStopped(
   roles: readonly Role[],
   { config: file, fleet, ...flags }: ServeFlags,
 ): Promise<void> {
-  const config = loadConfig({ flags, env: process.env, file });
+  const role = roles.length === 1 ? name : undefined;
+  const config = loadConfig({ flags, env: process.env, file, role });
   // The clients of Kafka, Redis and lmdb are loaded by those who serve: other commands answer at once.
   const [{ createLogger }, { run }] = await Promise.all([
     import("../compose/logger.ts"),
@@ -69,7 +74,7 @@ async function serveUntilStopped(
   const signal = await stopped;
   line("info", "stopping", { signal });
   setTimeout(() => process.exit(1), STOP_MS_MAX).unref();
-  devices?.kill("SIGTERM");
+  await stopFleet(devices);
   await running.stop();
 }
 
@@ -87,34 +92,55 @@ function stopSignal(): Promise<string> {
 
 /** Commands to copy: each does something on this process, and needs nothing that is not installed. */
 function whatNext(mqtt: string, http: string, { installation }: Running): string {
-  const [entry] = installation.catalogue.entries().filter(({ retired }) => !retired);
-  const { hostname, port } = new URL(mqtt);
+  const tryOut = tryOutOf(installation);
   const url = http === DEFAULT_URL ? "" : `MILLRACE_URL=${http} `;
   const lines = [
     "",
     "  what to try next, in another terminal:",
     `    ${url}npx millrace instance list`,
-    ...(entry === undefined ? [] : exampleOf(entry.flow, url, hostname, port)),
+    ...(tryOut === undefined ? [] : linesOf(tryOut, url, mqtt)),
     `    curl ${http}/v1/instances`,
     "",
   ];
   return `${lines.join("\n")}\n`;
 }
 
-function exampleOf({ name, file }: Flow, url: string, host: string, port: string): string[] {
-  const [input] = Object.values(file.inputs ?? {});
-  const topic = input?.topic.replaceAll(/[+#]/g, "demo");
-  const example = JSON.stringify(firstExample(input?.schema) ?? {});
-  const where = port === "1883" ? `-h ${host}` : `-h ${host} -p ${port}`;
-  return [
-    ...(topic === undefined ? [] : [`    npx mqtt pub ${where} -q 1 -t ${topic} -m '${example}'`]),
-    `    ${url}npx millrace instance history ${name} demo`,
-  ];
+/** A publish that a flow is likely to answer, and where to see what came of it. */
+interface TryOut {
+  readonly flow: string;
+  readonly topic: string;
+  readonly payload: string;
 }
 
-function firstExample(schema: unknown): unknown {
+/** From an input whose schema has an example, or that takes anything. */
+function tryOutOf({ catalogue }: Installation): TryOut | undefined {
+  const current = catalogue.entries().filter(({ retired }) => !retired);
+  const inputs = current.flatMap(({ flow }) =>
+    Object.values(flow.file.inputs ?? {}).map((input) => ({ flow: flow.name, ...input })),
+  );
+  const found =
+    inputs.find((input) => NAMED.test(input.topic) && exampleIn(input.schema) !== undefined) ??
+    inputs.find((input) => NAMED.test(input.topic) && input.schema === undefined);
+  if (found === undefined) return undefined;
+  const payload = JSON.stringify(exampleIn(found.schema) ?? {});
+  return { flow: found.flow, topic: found.topic.replaceAll(/[+#]/g, "demo"), payload };
+}
+
+/** A topic filter with a level that is left open: mostly the name of the thing. */
+const NAMED = /[+#]/;
+
+function exampleIn(schema: unknown): unknown {
   const { examples } = (schema ?? {}) as { examples?: unknown };
   return Array.isArray(examples) ? examples[0] : undefined;
+}
+
+function linesOf({ flow, topic, payload }: TryOut, url: string, mqtt: string): string[] {
+  const { hostname, port } = new URL(mqtt);
+  const where = port === "1883" ? `-h ${hostname}` : `-h ${hostname} -p ${port}`;
+  return [
+    `    npx mqtt pub ${where} -q 1 -t ${topic} -m '${payload}'`,
+    `    ${url}npx millrace instance history ${flow} demo`,
+  ];
 }
 
 /** Devices in a process of their own: they are clients, not a part of the server. */
@@ -124,4 +150,12 @@ function startFleet(mqtt: string, token: string | undefined): ChildProcess {
     stdio: ["ignore", "inherit", "inherit"],
     env: { ...process.env, ...(token !== undefined && { MILLRACE_TOKEN: token }) },
   });
+}
+
+/** Devices say goodbye to a server that still listens. */
+async function stopFleet(devices: ChildProcess | undefined): Promise<void> {
+  if (devices === undefined || devices.exitCode !== null || devices.signalCode !== null) return;
+  const gone = new Promise((resolve) => devices.once("exit", resolve));
+  devices.kill("SIGTERM");
+  await Promise.race([gone, sleep(FLEET_STOP_MS_MAX, undefined, { ref: false })]);
 }

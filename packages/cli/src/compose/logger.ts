@@ -11,7 +11,13 @@ export type Line = (
 /** Logs to standard error: lines of JSON for programs, words and colours for a person at a terminal. */
 export function createLogger(level: Config["logLevel"], role: string): Line {
   const stream = process.stderr.isTTY
-    ? pretty({ destination: 2, sync: true, ignore: "pid,hostname,role", translateTime: "HH:MM:ss" })
+    ? pretty({
+        destination: 2,
+        sync: true,
+        singleLine: true,
+        ignore: "pid,hostname,role",
+        translateTime: "HH:MM:ss",
+      })
     : pino.destination({ dest: 2, sync: true });
   const logger = pino({ level, base: { role } }, stream);
   return (lineLevel, message, facts) => logger[lineLevel](facts ?? {}, message);

@@ -90,6 +90,14 @@ describe("settings", () => {
     expect(load({ flags: { logUrl, stateUrl: "redis://r:1" } }).stateUrl).toBe("redis://r:1");
   });
 
+  test("name a Kafka where a process serves one role of several", () => {
+    expect(() => load({ role: "engine" })).toThrow(
+      /MILLRACE_LOG_URL from nowhere is nothing; .*kafka:\/\/host:port.*`millrace engine`/,
+    );
+    const flags = { logUrl: "kafka://127.0.0.1:9092", stateUrl: "redis://r:1" };
+    expect(load({ flags, role: "engine" }).logUrl).toBe(flags.logUrl);
+  });
+
   test.each(["0.0.0.0", "10.1.2.3", "::"])("want a token to listen on %s", (host) => {
     expect(() => load({ flags: { host } })).toThrow(/CONFIG-003 .*MILLRACE_TOKEN/);
     expect(load({ flags: { host, token: "12345678" } }).host).toBe(host);

@@ -18,6 +18,8 @@ export interface ConfigInput {
   readonly env: NodeJS.ProcessEnv;
   /** Path of `millrace.yaml`; one that is not there is no fault. */
   readonly file: string;
+  /** The one role of several that the process serves; absent where it serves all of them. */
+  readonly role?: string | undefined;
 }
 
 /**
@@ -52,6 +54,7 @@ export function loadConfig(input: ConfigInput): Config {
     sources: sourcesOf(given),
   };
   refuseMixed(config);
+  refuseApart(config, input.role);
   refuseOpenHost(config);
   return Object.freeze(config);
 }
@@ -148,6 +151,18 @@ function refuseMixed({ logUrl, stateUrl }: Config): void {
     ? "the folder of the log, or a Redis"
     : "a Redis: with a log on Kafka, state is shared by all processes";
   throw wrong("MILLRACE_STATE_URL", "the settings", stateUrl, wanted);
+}
+
+/** With a log of its own a role would be ready, and wait for the others for ever. */
+function refuseApart({ logUrl, sources }: Config, role: string | undefined): void {
+  if (role === undefined || !logUrl.startsWith("file:")) return;
+  const given = sources.logUrl !== "default";
+  throw wrong(
+    "MILLRACE_LOG_URL",
+    given ? sources.logUrl : "nowhere",
+    given ? logUrl : "nothing",
+    `kafka://host:port: \`millrace ${role}\` shares its log with the other roles, and a folder serves one process; \`millrace start\` has all roles in one`,
+  );
 }
 
 function refuseOpenHost({ host, token }: Config): void {

@@ -13,7 +13,14 @@ const list = z.string().transform((text) =>
 );
 
 /** Risks that an operator can accept with MILLRACE_ALLOW. */
-const risks = ["single-broker", "unclean-election", "topic-settings", "evicting-redis"] as const;
+export const risks = [
+  "single-broker",
+  "unclean-election",
+  "topic-settings",
+  "evicting-redis",
+] as const;
+
+export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
 
 interface SettingDefinition {
   readonly env: string;
@@ -115,7 +122,7 @@ export const settings = {
   logLevel: {
     env: "MILLRACE_LOG_LEVEL",
     flag: "--log-level <level>",
-    schema: z.enum(["debug", "info", "warn", "error", "silent"]),
+    schema: z.enum(logLevels),
     wanted: "debug, info, warn, error or silent",
     description: "what is logged (default: info)",
   },
@@ -137,7 +144,7 @@ export interface Config {
   readonly allow: ReadonlySet<string>;
   readonly token: string | undefined;
   readonly keepUnmatched: boolean;
-  readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
+  readonly logLevel: (typeof logLevels)[number];
   /** Where each value came from. */
   readonly sources: Readonly<Record<SettingName, string>>;
 }

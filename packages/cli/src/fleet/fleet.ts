@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { connectAsync, type MqttClient } from "mqtt";
 import { messageOf } from "@millrace/shared/errors/operational";
 import { CommandFailed, exitCodes } from "../client/client.ts";
@@ -38,6 +39,9 @@ export class Fleet {
     await Promise.all(this.#rooms.map((room) => room.stop()));
   }
 }
+
+/** A goodbye waits for what is still under way, for so long. */
+const GOODBYE_MS_MAX = 500;
 
 /** The simulated day: somebody comes in, moves about, leaves. Ms. */
 const PAUSE_MS = { least: 2_000, most: 12_000 };
@@ -104,9 +108,16 @@ class Room {
     this.#next();
   }
 
+  /** Says goodbye where somebody listens; whoever just hangs up is noted as lost, and its will is published. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
-    await this.#client?.endAsync(true).catch(() => {});
+    const client = this.#client;
+    if (client === undefined) return;
+    await Promise.race([
+      client.endAsync().catch(() => {}),
+      sleep(GOODBYE_MS_MAX, undefined, { ref: false }),
+    ]);
+    await client.endAsync(true).catch(() => {});
   }
 }
 

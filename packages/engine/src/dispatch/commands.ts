@@ -1,7 +1,6 @@
 import type { CommandEffect } from "@millrace/shared/contract/effect";
 import type { Instance } from "@millrace/shared/contract/instance";
 import type { Json, JsonObject } from "@millrace/shared/contract/json";
-import type { Step } from "@millrace/shared/contract/journal-record";
 import {
   type EffectId,
   encodePart,
@@ -9,6 +8,7 @@ import {
   type InstanceRef,
   parseEffectId,
 } from "@millrace/shared/contract/names";
+import type { EpochMs } from "@millrace/shared/contract/time";
 import { owedKey } from "@millrace/shared/core/decide/result";
 import { outstanding } from "@millrace/shared/core/outstanding";
 import { filterMatches } from "@millrace/shared/mqtt/filter";
@@ -70,10 +70,11 @@ export class Commands {
       partition: number;
       offset: number;
       trace: string | undefined;
+      logNow: () => EpochMs;
     },
     effect: CommandEffect,
     ticket: Ticket,
-    { at, instance }: Pick<Step, "at" | "instance">,
+    instance: Instance,
   ): void {
     if (this.#pending.has(of.id)) return;
     ticket.add();
@@ -83,8 +84,9 @@ export class Commands {
       this.#supersedeParked(command, instance, ticket);
     }
     const { parkMs } = this.#options;
-    const lifeMs = effect.deadline === undefined ? Number.POSITIVE_INFINITY : effect.deadline - at;
+    const lifeMs = lifeOf(command);
     if (!effect.owed && lifeMs <= parkMs) {
+      if (lifeMs <= 0) return this.#drop(command);
       this.#later(command, lifeMs, () => this.#drop(command));
     }
     this.#later(command, parkMs, () => void this.#park(command));
@@ -97,13 +99,13 @@ export class Commands {
   }
 
   /** Goes on with what an earlier dispatcher had put aside of an instance of a partition. */
-  resume(instance: Instance, partition: number): void {
+  resume(instance: Instance, partition: number, logNow: () => EpochMs): void {
     const { ns, flow, key } = instance;
     const to = { ns, flow, key };
     for (const { id, owed } of outstanding(instance).toReversed()) {
       if (owed.parked === undefined || owed.kind !== "command" || this.#pending.has(id)) continue;
       const effect = owed.parked as unknown as CommandEffect;
-      const of = { id, to, effect, partition, offset: -1, trace: undefined };
+      const of = { id, to, effect, partition, offset: -1, trace: undefined, logNow };
       // What replaced it has said so, or says so again when it is read anew.
       if (this.#replaces(partition, of)) continue;
       const command = this.#add({ ...of, ticket: undefined, parking: "parked" });
@@ -150,6 +152,7 @@ export class Commands {
 
   async #attempt(command: PendingCommand): Promise<void> {
     if (command.settled || command.handedOver || this.#stopped) return;
+    if (lifeOf(command) <= 0) return; // the engine says that it has expired, and then it is dropped
     const { effect, to, id } = command;
     const links = this.#gateways.match(to.ns, effect.topic);
     if (links.length === 0) return; // it waits: a subscriber will be heard of
@@ -244,9 +247,10 @@ export class Commands {
   }
 
   async #park(command: PendingCommand): Promise<void> {
-    if (command.settled || command.parking !== "no" || this.#stopped) return;
+    if (command.settled || command.parking === "parked" || this.#stopped) return;
+    if (command.parking === "no") this.#counters.parked += 1;
     command.parking = "asked";
-    this.#counters.parked += 1;
+    this.#later(command, this.#options.askAgainMs, () => void this.#park(command));
     const { to, id, effect, trace } = command;
     await this.#whenWritten(this.#results.park(to, id, effect, trace), () => {});
   }
@@ -285,6 +289,11 @@ export class Commands {
     this.#stopListening();
     for (const command of this.#pending.all()) this.#finish(command);
   }
+}
+
+/** How long a command is still good for, by the log's time. */
+function lifeOf({ effect, logNow }: PendingCommand): number {
+  return effect.deadline === undefined ? Number.POSITIVE_INFINITY : effect.deadline - logNow();
 }
 
 function nameOf(to: InstanceRef, { name }: CommandEffect): string {

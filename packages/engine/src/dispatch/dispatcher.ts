@@ -1,4 +1,5 @@
 import { type Bookmark, startBookmark } from "@millrace/shared/contract/reader";
+import type { EpochMs } from "@millrace/shared/contract/time";
 import { messageOf } from "@millrace/shared/errors/operational";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { Gateways } from "@millrace/shared/peer/gateways";
@@ -53,6 +54,8 @@ export class Dispatcher {
   readonly #written = new Map<number, number>();
   /** What the group says is ours, whether it is open yet or not. */
   readonly #assigned = new Set<number>();
+  /** Of these, the ones whose journal cannot be read on. */
+  readonly #failed = new Set<number>();
   #subscription: Subscription | undefined;
   #cancelTick: (() => void) | undefined;
   #stopped = false;
@@ -130,8 +133,9 @@ export class Dispatcher {
     for (;;) {
       try {
         const from = bookmarkOf(await subscription.bookmarked(partition));
+        const logTime = await this.#logTime(partition);
         if (this.#stopped || !this.#assigned.has(partition)) return undefined;
-        const dispatch = new PartitionDispatch(partition, from, this.#host);
+        const dispatch = new PartitionDispatch(partition, from, logTime, this.#host);
         this.#partitions.set(partition, dispatch);
         this.#commands.expectParked(partition);
         this.#written.set(partition, from.offset);
@@ -146,6 +150,19 @@ export class Dispatcher {
     }
   }
 
+  /** When the log took the latest of what there is of a partition. */
+  async #logTime(partition: number): Promise<EpochMs> {
+    const { log } = this.#parts;
+    const times = (["events", "journal"] as const).map(async (topic) => {
+      const { start, end } = await log.bounds(topic, partition);
+      if (start === end) return 0;
+      for await (const batch of log.read(topic, partition, end - 1, end))
+        return batch.at(-1)?.time ?? 0;
+      return 0;
+    });
+    return Math.max(...(await Promise.all(times)));
+  }
+
   /** What an earlier dispatcher had put aside is in the store, once that has reached the bookmark. */
   async #resumeParked(partition: number, dispatch: PartitionDispatch): Promise<void> {
     const { store, clock } = this.#parts;
@@ -158,7 +175,8 @@ export class Dispatcher {
     }
     const instances = await store.parked(partition);
     if (this.#partitions.get(partition) !== dispatch) return;
-    for (const instance of instances) this.#commands.resume(instance, partition);
+    for (const instance of instances)
+      this.#commands.resume(instance, partition, () => dispatch.logNow());
     this.#commands.parkedResumed(partition);
   }
 
@@ -170,11 +188,13 @@ export class Dispatcher {
     } catch (error) {
       this.#line("error", "partition is not dispatched any more", error, { partition });
       this.#forget(partition);
+      this.#failed.add(partition);
     }
   }
 
   #giveUp(partition: number): void {
     this.#assigned.delete(partition);
+    this.#failed.delete(partition);
     const dispatch = this.#partitions.get(partition);
     if (dispatch !== undefined) void this.#writeBookmark(partition, dispatch);
     this.#forget(partition);
@@ -216,6 +236,11 @@ export class Dispatcher {
       partition,
       offset: dispatch.bookmark.offset,
     })).sort((a, b) => a.partition - b.partition);
+  }
+
+  /** How many partitions are not dispatched any more. */
+  get failed(): number {
+    return this.#failed.size;
   }
 
   /** Ends at once, as a process that is killed does. */

@@ -3,6 +3,8 @@ export interface DispatchOptions {
   readonly parkMs: number;
   /** Pause before a command that nobody took is offered again, besides when somebody subscribes. */
   readonly retryMs: number;
+  /** Pause before an instance is asked again to keep an effect: its flow version may be unknown yet. */
+  readonly askAgainMs: number;
   /** How often the bookmark is written down. */
   readonly bookmarkMs: number;
   /** Effects under way, beyond which a partition is paused. */
@@ -12,6 +14,7 @@ export interface DispatchOptions {
 export const defaultDispatchOptions: DispatchOptions = {
   parkMs: 1_000,
   retryMs: 5_000,
+  askAgainMs: 10_000,
   bookmarkMs: 1_000,
   underWayMax: 10_000,
 };

@@ -14,9 +14,11 @@ import {
 } from "@millrace/shared/contract/names";
 import { partitionOf } from "@millrace/shared/contract/partition";
 import { type Bookmark, JournalReader } from "@millrace/shared/contract/reader";
+import type { EpochMs } from "@millrace/shared/contract/time";
 import { isOperational, messageOf, OperationalError } from "@millrace/shared/errors/operational";
 import { sleep } from "@millrace/shared/ports/clock";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
+import { LogClock } from "../runtime/log-clock.ts";
 import type { DispatchHost } from "./dispatcher.ts";
 import { Progress, type Ticket } from "./progress.ts";
 
@@ -32,18 +34,25 @@ export class PartitionDispatch {
   readonly #host: DispatchHost;
   readonly #reader: JournalReader;
   readonly #progress: Progress;
+  readonly #logClock: LogClock;
   #paused = false;
   #ended = false;
 
-  constructor(partition: number, from: Bookmark, host: DispatchHost) {
+  /** @param logTime a time that the log has reached: what came long ago is not taken for new */
+  constructor(partition: number, from: Bookmark, logTime: EpochMs, host: DispatchHost) {
     this.#partition = partition;
     this.#host = host;
+    this.#logClock = new LogClock(host.clock, logTime);
     this.#reader = new JournalReader(from);
     this.#progress = new Progress(from);
   }
 
   get bookmark(): Bookmark {
     return this.#progress.bookmark;
+  }
+
+  logNow(): EpochMs {
+    return this.#logClock.now();
   }
 
   /** @throws OperationalError LOG-005 when the log has lost records */
@@ -55,6 +64,7 @@ export class PartitionDispatch {
   #takeOne(record: LogRecord): void {
     const { counters } = this.#host;
     const before = this.#reader.bookmark;
+    if (record.time > this.logNow()) this.#logClock.learn(record.time);
     const header = parseJournalHeader(record.header);
     const reading = this.#reader.read(record.offset, header);
     counters.records += 1;
@@ -103,8 +113,9 @@ export class PartitionDispatch {
     const id = effectId(to, instance.generation, instance.seq, effect.index);
     switch (effect.kind) {
       case "command": {
-        const of = { id, to, partition: this.#partition, offset, trace };
-        this.#host.commands.begin(of, effect, ticket, step);
+        const logNow = () => this.logNow();
+        const of = { id, to, partition: this.#partition, offset, trace, logNow };
+        this.#host.commands.begin(of, effect, ticket, instance);
         break;
       }
       case "send": {

@@ -1,5 +1,6 @@
 import type { CommandEffect } from "@millrace/shared/contract/effect";
 import { type EffectId, type InstanceRef, logKey } from "@millrace/shared/contract/names";
+import type { EpochMs } from "@millrace/shared/contract/time";
 import type { Ticket } from "./progress.ts";
 
 /** A command on its way: handed over, waiting for a subscriber, or put aside. */
@@ -12,6 +13,8 @@ export interface PendingCommand {
   /** Offset of its step; -1 for one that was taken from the store. */
   readonly offset: number;
   readonly trace: string | undefined;
+  /** The time of the log that it came from. */
+  readonly logNow: () => EpochMs;
   /** What the bookmark waits for; undefined once the effect is parked or done. */
   ticket: Ticket | undefined;
   parking: "no" | "asked" | "parked";

@@ -14,6 +14,8 @@ const executed: ReadonlySet<string> = new Set(["command", "call", "publish", "se
 export interface BatchedInstance {
   readonly id: InstanceId;
   readonly cached: Cached;
+  /** What it was looked up by before the batch. */
+  readonly was: InstanceIndex | undefined;
   index: InstanceIndex;
   json: string;
   /** Places in the batch of its steps, oldest first. */
@@ -102,12 +104,14 @@ export class Batch {
     step: number | undefined,
     begins: boolean,
   ): void {
+    const before = cached.instance;
     cached.change(instance, json);
     const index = indexOf(instance);
     const known = this.instances.get(id);
     if (known === undefined) {
       const steps = step === undefined ? [] : [step];
-      this.instances.set(id, { id, cached, index, json, steps, begins, records: 1 });
+      const was = before && indexOf(before);
+      this.instances.set(id, { id, cached, was, index, json, steps, begins, records: 1 });
       return;
     }
     known.index = index;

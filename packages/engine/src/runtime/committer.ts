@@ -45,6 +45,13 @@ export interface CommitterHost {
   failed(error: unknown): void;
 }
 
+/** A commit that fails ends the ownership: the one after it finds in the store what this one says. */
+function sent({ stored, cached }: Dirty): StoredInstance {
+  if (cached.indexed) return stored;
+  cached.indexed = true;
+  return { ...stored, was: undefined };
+}
+
 export class Committer {
   readonly #host: CommitterHost;
   #dirty = new Map<InstanceId, Dirty>();
@@ -98,8 +105,9 @@ export class Committer {
     const known = this.#dirty.get(stored.id);
     const steps = known && !stored.begins ? [...known.stored.steps, ...stored.steps] : stored.steps;
     const begins = stored.begins || known?.stored.begins === true;
+    const { was } = known === undefined ? stored : known.stored;
     this.#dirty.set(stored.id, {
-      stored: { ...stored, steps, begins },
+      stored: { ...stored, was, steps, begins },
       cached,
       records: records + (known?.records ?? 0),
     });
@@ -128,7 +136,7 @@ export class Committer {
       from: this.#sent,
       to: this.#journal,
       input: this.#input,
-      instances: Array.from(batch.values(), ({ stored }) => stored),
+      instances: Array.from(batch.values(), sent),
       rejections: this.#rejections,
       due: this.#host.moveWindow(),
     };

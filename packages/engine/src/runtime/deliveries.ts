@@ -90,9 +90,9 @@ export class Reader {
   #readDevice(record: LogRecord, header: DeviceEvent, at: number): Deliveries {
     const routes = this.#catalogue.router(header.ns).match(header.topic);
     const reading = new DeviceReading(record, header, at, this.#world);
-    const found = new Map<InstanceId, { to: InstanceRef; readings: Input[] }>();
+    const deliveries: { id: InstanceId; to: InstanceRef; readings: Input[] }[] = [];
     const faults: RecordFault[] = [];
-    const copyTo = new Set<number>();
+    const copyTo: number[] = [];
     for (const route of routes) {
       const input = reading.by(route);
       if ("code" in input) {
@@ -105,16 +105,15 @@ export class Reader {
       const partition = partitionOf(logKey(input.to.ns, input.to.key), this.#partitions);
       if (partition !== this.#partition) {
         // A copy is for the instances of the partition that it was copied to, and goes no further.
-        if (header.at === undefined) copyTo.add(partition);
+        if (header.at === undefined && !copyTo.includes(partition)) copyTo.push(partition);
         continue;
       }
       const id = instanceId(input.to);
-      const delivery = found.get(id);
-      if (delivery === undefined) found.set(id, { to: input.to, readings: [input] });
+      const delivery = deliveries.find((one) => one.id === id);
+      if (delivery === undefined) deliveries.push({ id, to: input.to, readings: [input] });
       else delivery.readings.push(input);
     }
-    const deliveries = [...found].map(([id, { to, readings }]) => ({ id, to, readings }));
-    return { record, header, deliveries, faults, copyTo: [...copyTo] };
+    return { record, header, deliveries, faults, copyTo };
   }
 
   #readAddressed(
@@ -183,7 +182,7 @@ class DeviceReading {
   readonly #at: number;
   readonly #world: World;
   readonly #levels: readonly string[];
-  readonly #payloads = new Map<FlowInput["format"], Json | PayloadError>();
+  readonly #payloads: Partial<Record<FlowInput["format"], Json | PayloadError>> = {};
 
   constructor(record: LogRecord, header: DeviceEvent, at: number, world: World) {
     this.#record = record;
@@ -239,7 +238,7 @@ class DeviceReading {
   }
 
   #payload(format: FlowInput["format"]): Json | PayloadError {
-    let payload = this.#payloads.get(format);
+    let payload = this.#payloads[format];
     if (payload === undefined) {
       try {
         payload = readPayload(this.#record.value ?? Buffer.alloc(0), format);
@@ -247,7 +246,7 @@ class DeviceReading {
         if (!(error instanceof PayloadError)) throw error;
         payload = error;
       }
-      this.#payloads.set(format, payload);
+      this.#payloads[format] = payload;
     }
     return payload;
   }

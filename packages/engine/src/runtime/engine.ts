@@ -61,6 +61,9 @@ export class Engine {
   readonly #unknown = new Set<string>();
   #subscription: Subscription | undefined;
   #stopping: Promise<void>[] = [];
+  /** Offsets that the group was last told. */
+  readonly #told = new Map<number, number>();
+  #cancelTick: (() => void) | undefined;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -117,6 +120,21 @@ export class Engine {
         this.#parts.onLine("error", "subscription failed", { error: String(error) }),
     });
     for (const call of pending) call();
+    this.#tellLag();
+  }
+
+  #tellLag(): void {
+    const { clock, options, subscription } = this.#host;
+    this.#cancelTick = clock.after(options.lagMs, () => {
+      for (const { partition, inputOffset } of this.#owners.values()) {
+        if (inputOffset === undefined || this.#told.get(partition) === inputOffset) continue;
+        this.#told.set(partition, inputOffset);
+        subscription()
+          .bookmark(partition, inputOffset, "")
+          .catch(() => this.#told.delete(partition));
+      }
+      this.#tellLag();
+    });
   }
 
   #assigned(partitions: readonly number[]): void {
@@ -148,12 +166,14 @@ export class Engine {
 
   /** Ends at once, as a process that is killed does: nothing is finished, nobody is told. */
   kill(): void {
+    this.#cancelTick?.();
     for (const owner of this.#owners.values()) owner.kill();
     this.#owners.clear();
   }
 
   /** Stops intake, finishes appends, lets the store catch up, leaves the group. */
   async stop(): Promise<void> {
+    this.#cancelTick?.();
     const owners = [...this.#owners.values()];
     this.#owners.clear();
     await Promise.all([...this.#stopping, ...owners.map((owner) => owner.stop())]);

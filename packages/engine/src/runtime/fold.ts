@@ -77,13 +77,16 @@ export class Fold {
         this.#change(instance, [offset], step.from === null);
         break;
       }
-      case "refresh":
-        this.#change(parse<Refresh>().instance, [], false);
+      case "refresh": {
+        const instance = evolve(undefined, "refresh@1", parse<Refresh>());
+        if (instance !== undefined) this.#change(instance, [], false);
         break;
+      }
       case "rejected": {
         const rejected = parse<Rejected>();
         this.#rejections.push(storedRejection(offset, rejected, value?.toString("utf8") ?? ""));
-        if (rejected.instance !== undefined) this.#change(rejected.instance, [], false);
+        const instance = evolve(undefined, "rejected@1", rejected);
+        if (instance !== undefined) this.#change(instance, [], false);
         break;
       }
       case "checkpoint":

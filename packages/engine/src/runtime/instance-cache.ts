@@ -11,6 +11,8 @@ import type { EpochMs } from "@millrace/shared/contract/time";
 export class Cached {
   /** Records about it that are decided and not yet committed to the store. */
   uncommitted = 0;
+  /** Whether a commit of this ownership holds it, so that the store looks it up as we do. */
+  indexed = false;
   #instance: Instance | undefined;
   #json: string | undefined;
   #due: EpochMs | undefined;

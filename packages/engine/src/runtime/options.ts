@@ -24,6 +24,8 @@ export interface EngineOptions {
   readonly storeCheckMs: number;
   /** Pause before a timer looks again whether its flow version is known by now. */
   readonly unknownVersionMs: number;
+  /** How often the group is told how far the input is decided: for displays of its lag, never read back. */
+  readonly lagMs: number;
   /** Pause before a partition that could not be claimed is claimed anew. */
   readonly reclaimMs: number;
 }
@@ -45,5 +47,6 @@ export const defaultEngineOptions: EngineOptions = {
   timerWindowMs: 60_000,
   storeCheckMs: 5_000,
   unknownVersionMs: 5_000,
+  lagMs: 5_000,
   reclaimMs: 500,
 };

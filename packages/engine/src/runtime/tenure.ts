@@ -157,9 +157,9 @@ export class Tenure {
     const deliveries = this.#read(work.records);
     await this.#load(deliveries, work.timersBy);
     if (this.#ended) return;
-    const { batch, taken } = this.#decider.decide(deliveries, work.timersBy);
+    const { batch, taken, toCopy } = this.#decider.decide(deliveries, work.timersBy);
     this.#intake.take(taken);
-    await this.#copy(deliveries);
+    await this.#copy(toCopy);
     if (batch.entries.length > 0) await this.#append(batch);
     this.#cache.evict();
   }
@@ -264,10 +264,10 @@ export class Tenure {
   // ---- append
 
   /** Copies go out, and are acknowledged, before the journal says that their record is done (T4). */
-  async #copy(deliveries: readonly Deliveries[]): Promise<void> {
+  async #copy(toCopy: readonly Deliveries[]): Promise<void> {
     const writes: Promise<unknown>[] = [];
-    for (const { record, header, copyTo } of deliveries) {
-      if (record.offset >= this.#position.offset || header === undefined) continue;
+    for (const { record, header, copyTo } of toCopy) {
+      if (header === undefined) continue;
       for (const target of copyTo) {
         writes.push(this.#host.events.write(target, copyOf(record, header, this.#partition)));
         this.#host.counters.copies += 1;
@@ -292,11 +292,10 @@ export class Tenure {
     this.#logClock.learn(appended.time);
     const changes = Array.from(
       batch.instances.values(),
-      ({ id, cached, json, index, begins, records, steps }) => ({
-        stored: { id, json, index, begins, steps: steps.map((place) => appended.offset + place) },
-        cached,
-        records,
-      }),
+      ({ cached, records, steps: places, ...one }) => {
+        const steps = places.map((place) => appended.offset + place);
+        return { stored: { ...one, steps }, cached, records };
+      },
     );
     const rejections = batch.rejections.map(({ at, rejected, json }) =>
       storedRejection(appended.offset + at, rejected, json),

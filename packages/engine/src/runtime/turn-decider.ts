@@ -13,6 +13,12 @@ import type { InputPosition } from "./input-position.ts";
 import type { Cached, InstanceCache } from "./instance-cache.ts";
 import type { TimerWindow } from "./timer-window.ts";
 
+export interface Decided {
+  readonly batch: Batch;
+  readonly taken: number;
+  readonly toCopy: readonly Deliveries[];
+}
+
 /** The memory of a partition that deciding reads and changes. */
 export interface PartitionMemory {
   readonly cache: InstanceCache;
@@ -41,21 +47,24 @@ export class TurnDecider {
 
   /**
    * @param timersBy at the end of the log, where there are no records: up to when timers may fire
-   * @returns the records to append, and how many of the inputs were taken
+   * @returns the records to append, how many of the inputs were taken, and which of these other
+   * partitions have to hear of
    */
-  decide(deliveries: readonly Deliveries[], timersBy: EpochMs): { batch: Batch; taken: number } {
+  decide(deliveries: readonly Deliveries[], timersBy: EpochMs): Decided {
     const batch = new Batch();
+    const toCopy: Deliveries[] = [];
     let taken = 0;
     for (const one of deliveries) {
       const at = Math.max(this.#position.time, one.record.time);
       if (!this.#fireTimers(batch, at, false)) break;
-      this.#takeRecord(batch, one, at);
+      const isNew = this.#takeRecord(batch, one, at);
+      if (isNew && one.copyTo.length > 0) toCopy.push(one);
       taken += 1;
       if (this.#isFull(batch)) break;
     }
     if (deliveries.length === 0) this.#fireTimers(batch, timersBy, true);
     this.#rest();
-    return { batch, taken };
+    return { batch, taken, toCopy };
   }
 
   #rest(): void {
@@ -109,14 +118,16 @@ export class TurnDecider {
     return true;
   }
 
-  #takeRecord(batch: Batch, one: Deliveries, at: EpochMs): void {
+  /** @returns false for a repeat */
+  #takeRecord(batch: Batch, one: Deliveries, at: EpochMs): boolean {
     const { record, header } = one;
     const { counters, clock } = this.#host;
     const next = record.offset + 1;
     counters.records += 1;
     if (header !== undefined && header.n <= (this.#position.stampOf(header.w) ?? -1)) {
       counters.repeats += 1;
-      return this.#position.move(next, at, clock.monotonicMs());
+      this.#position.move(next, at, clock.monotonicMs());
+      return false;
     }
     const trace = header?.trace;
     for (const { code, detail, ns, flow, type } of one.faults) {
@@ -133,6 +144,7 @@ export class TurnDecider {
     }
     for (const delivery of one.deliveries) this.#deliver(batch, delivery, trace);
     this.#position.move(next, at, clock.monotonicMs(), header);
+    return true;
   }
 
   #deliver(batch: Batch, delivery: Delivery, trace: string | undefined): void {

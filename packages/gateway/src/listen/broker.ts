@@ -83,6 +83,12 @@ export interface Broker extends FilterWatch {
    */
   publish(publication: Publication): Promise<void>;
 
+  /**
+   * Tells the rest of the world of a publish that the log has, for subscribers elsewhere. Called in the
+   * order in which a connection's publishes came.
+   */
+  forward(publication: Publication): void;
+
   /** Whether no more should be handed over: QoS 0 is then dropped, for QoS 1 sockets are not read. */
   congested(): boolean;
 

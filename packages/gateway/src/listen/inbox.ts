@@ -126,7 +126,10 @@ export class Inbox {
 
   #release(publish: PublishUnderWay): void {
     const { world } = this.#session;
-    if (publish.answer === 0) world.deliveries.publish(publish, publish.client);
+    if (publish.answer === 0) {
+      world.deliveries.publish(publish, publish.client);
+      world.broker.forward(publish);
+    }
     if (publish.packetId > 0) {
       this.#unacknowledged--;
       this.#session.acknowledge(publish.packetId, publish.answer);

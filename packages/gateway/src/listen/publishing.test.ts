@@ -32,6 +32,7 @@ describe("a QoS 1 publish", () => {
     for (const messageId of [3, 1, 2]) {
       expect(await client.next("puback")).toMatchObject({ messageId, reasonCode: 0 });
     }
+    expect(broker.forwarded).toEqual(["3", "1", "2"]);
   });
 
   test("reaches other subscribers only after the log has it, and in order (M3)", async () => {

@@ -21,6 +21,7 @@ import type { MqttLimits } from "../listen/limits.ts";
 import { type MqttListener, type MqttStats, startMqttListener } from "../listen/listener.ts";
 import { PeerListener } from "../peer/peer-listener.ts";
 import { propertiesFromJson, propertiesToJson } from "../peer/properties.ts";
+import { ownUrl } from "./own-url.ts";
 
 export interface GatewayParts {
   readonly log: EventLog;
@@ -150,6 +151,7 @@ export class Gateway {
       // Until policies have their say, everybody may do everything; every process says so at start.
       authorize: () => true,
       publish: (publication) => this.#publish(publication),
+      forward: (publication) => this.#forward(publication),
       congested: () => events.congested,
       onRelief: (call) => events.onRelief(call),
       attached: (client) => void this.#attach(client),
@@ -177,6 +179,10 @@ export class Gateway {
       props,
       trace: traceparentOf(props),
     });
+  }
+
+  /** To the subscribers of other gateways. */
+  #forward({ client, topic, payload, qos, properties }: Publication): void {
     this.#parts.directory.forward({
       ns: client.ns,
       topic,
@@ -206,7 +212,7 @@ export class Gateway {
 
   async #announce(): Promise<void> {
     const { sessions, settings, clock } = this.#parts;
-    const url = settings.peerUrl ?? `ws://${settings.peer.host}:${this.#peers?.port}`;
+    const url = settings.peerUrl ?? ownUrl(settings.peer.host, this.#peers?.port ?? 0);
     await this.#withSessions("announce", () =>
       sessions.announce({ name: settings.name, url }, ANNOUNCED_MS),
     );

@@ -20,7 +20,7 @@ export interface Timer {
   readonly loose?: true;
 }
 
-/** An effect whose outcome the instance still waits for, under `seq/index` of the step that asked. */
+/** An effect whose outcome the instance still waits for, under `generation/seq/index` of the step that asked. */
 export interface Owed {
   readonly kind: "command" | "call";
   readonly name: string;

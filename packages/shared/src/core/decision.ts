@@ -25,7 +25,6 @@ export type Ignored =
   | "no-transition"
   | "repeat"
   | "outcome-not-awaited"
-  | "instance-ended"
   | "timer-gone"
   | "no-listener"
   | "unknown-version";

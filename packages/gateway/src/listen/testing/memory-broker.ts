@@ -11,6 +11,8 @@ export interface Waiting {
 export class MemoryBroker implements Broker {
   readonly requests: ConnectRequest[] = [];
   readonly published: Publication[] = [];
+  /** Payloads as text. */
+  readonly forwarded: string[] = [];
   /** Filled instead of answering at once while `byHand`. */
   readonly waiting: Waiting[] = [];
   /** What happened to clients and filters, one line each. */
@@ -37,6 +39,10 @@ export class MemoryBroker implements Broker {
     this.published.push(publication);
     if (!this.byHand) return Promise.resolve();
     return new Promise((resolve, reject) => this.waiting.push({ publication, resolve, reject }));
+  }
+
+  forward({ payload }: Publication): void {
+    this.forwarded.push(payload.toString());
   }
 
   congested(): boolean {

@@ -67,7 +67,8 @@ export class Arrivals {
 
   until(partition: number): number {
     if (this.#behind.has(partition)) return this.#until.get(partition) ?? Number.NEGATIVE_INFINITY;
-    const brought = this.#brought.get(this.#leaders.of(this.#topic, partition));
+    const leader = this.#leaders.of(this.#topic, partition);
+    const brought = leader === undefined ? undefined : this.#brought.get(leader);
     const since = this.#since.get(partition) ?? this.#begunNow(partition);
     if (brought !== undefined && brought > since) this.#until.set(partition, brought);
     return this.#until.get(partition) ?? Number.NEGATIVE_INFINITY;

@@ -17,9 +17,10 @@ export class Leaders {
     this.#topics = topics;
   }
 
-  /** @returns -1 for a partition whose leader is not known */
-  of(topic: string, partition: number): number {
-    return this.#known.get(`${topic}/${partition}`) ?? -1;
+  /** @returns undefined for a partition whose leader is not known, or that has none now */
+  of(topic: string, partition: number): number | undefined {
+    const leader = this.#known.get(`${topic}/${partition}`);
+    return leader === undefined || leader < 0 ? undefined : leader;
   }
 
   /** @returns undefined for an address that is no broker's */

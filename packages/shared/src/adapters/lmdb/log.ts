@@ -235,7 +235,7 @@ export class LmdbLog implements EventLog, LocalLog {
     log.start = start;
   }
 
-  /** Kept for `millrace topic tail`, the last ten thousand of them: there is no broker to read them from. */
+  /** The last ten thousand are kept: there is no broker that would. */
   async publish(record: PublishedRecord): Promise<void> {
     const published = this.#environment.root.openDB<PublishedRecord & { at: number }, number>({
       name: "published",

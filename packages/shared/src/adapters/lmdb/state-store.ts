@@ -140,9 +140,9 @@ export class LmdbStateStore implements StateStore {
   }
 
   #putInstance(partition: number, stored: StoredInstance): void {
-    const { id, json, index, steps } = stored;
+    const { id, json, index, was, steps } = stored;
     void this.#db.put([INSTANCE, partition, id], json);
-    const old = this.#db.get([INDEX, partition, id]) as InstanceIndex | undefined;
+    const old = was ?? (this.#db.get([INDEX, partition, id]) as InstanceIndex | undefined);
     if (JSON.stringify(old) !== JSON.stringify(index)) this.#reindex(partition, id, old, index);
     if (steps.length === 0) return;
     const before = (this.#db.get([STEPS, partition, id]) as number[] | undefined) ?? [];

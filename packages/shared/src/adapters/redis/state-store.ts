@@ -85,13 +85,14 @@ export class RedisStateStore implements StateStore {
     const known = this.#stamps.get(partition) ?? new Set<string>();
     const stamps = Array.from(input.stamps, ([w, { n, time }]) => [w, `${n}:${time}`]).flat();
     const forgotten = [...known].filter((writer) => !input.stamps.has(writer));
+    const args = [epoch, from.offset, writeBookmark(to), to.offset, input.offset, input.time];
+    args.push(due.after, due.by, DUE_PAGE_MAX, REJECTIONS_LISTED_MAX);
     const lists = [stamps, forgotten, ...instanceLists(change.instances), rejectionList(change)];
-    const reply = await this.#redis["millrace:commit"](
-      ...keys,
-      ...[epoch, from.offset, writeBookmark(to), to.offset, input.offset, input.time],
-      ...[due.after, due.by, DUE_PAGE_MAX, REJECTIONS_LISTED_MAX],
-      ...lists.flatMap((list) => [list.length, ...list]),
-    );
+    for (const list of lists) {
+      args.push(list.length);
+      for (const item of list) args.push(item);
+    }
+    const reply = await this.#redis["millrace:commit"](...keys, ...args);
     if (reply[0] === "newer") throw newerClaim(partition, epoch, Number(reply[1]));
     this.#refused(reply, partition, from);
     this.#stamps.set(partition, new Set(input.stamps.keys()));

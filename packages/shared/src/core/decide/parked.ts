@@ -25,7 +25,7 @@ export function decideParked(
   if (owed?.parked !== undefined) return ignored("repeat");
   if (owed === undefined && effect.owed) return ignored("outcome-not-awaited");
   const flow = world.flow(instance.version);
-  if (flow === undefined) return ignored("no-listener");
+  if (flow === undefined) return ignored("unknown-version");
   const parked = {
     ...(owed ?? { kind: effect.kind, name: effect.name }),
     ...(effect.kind === "command" &&

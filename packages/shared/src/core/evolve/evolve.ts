@@ -4,9 +4,9 @@ import type { Refresh, Rejected, Step } from "../../contract/journal-record.ts";
 /**
  * The only place where an instance changes.
  *
- * Live, recovery and replay all go through here; what is journalled is never decided again. A released
- * entry is never edited: a new meaning is a new version beside it, with recorded journals in
- * test/histories to hold it to the old one.
+ * Whoever reads a journal goes through here; what is journalled is never decided again. (Its owner has
+ * the instance at hand that it has just written into the step: the same one.) A released entry is never
+ * edited: a new meaning is a new version beside it.
  */
 export interface Recorded {
   readonly "step@1": Step;
