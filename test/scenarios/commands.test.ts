@@ -154,6 +154,25 @@ describe("a command to a device that is away", () => {
   });
 });
 
+describe("more commands than an instance can keep", () => {
+  test("wait in the dispatcher, and the device's events are taken all the same", async () => {
+    const { dispatched, world, devices, received } = await open(careless);
+    const rings = Array.from({ length: 300 }, (_, i) => i + 1);
+    for (const times of rings) await world.publish("lamp/l1/ring", { times });
+    await world.advance(60_000);
+    expect(world.rejections()).toEqual([]);
+    const { owed = {} } = world.instance("lamp/l1");
+    expect(JSON.stringify(owed).length).toBeLessThanOrEqual(32 * 1_024);
+    expect(Object.keys(owed).length).toBeGreaterThan(20);
+    await dispatched.crash();
+    devices.become("online");
+    await world.advance(20_000);
+    const heard = new Set(received().filter((one) => one.includes("chime")));
+    expect([...heard].toSorted()).toEqual(rings.map((n) => `lamp/l1/chime ring ${n}`).toSorted());
+    expect(world.instance("lamp/l1").owed).toBeUndefined();
+  });
+});
+
 describe("a command that is refused", () => {
   test("tells the flow the code", async () => {
     const { turn, heard, world, counters } = await open(attentive, "refuses 135");

@@ -1,4 +1,8 @@
-import { parseJournalHeader, type Step } from "@millrace/shared/contract/journal-record";
+import {
+  parseJournalHeader,
+  type Rejected,
+  type Step,
+} from "@millrace/shared/contract/journal-record";
 import { JournalReader } from "@millrace/shared/contract/reader";
 import type { EventLog } from "@millrace/shared/ports/event-log";
 import { onLog } from "./log.ts";
@@ -11,13 +15,14 @@ export interface ReadJournal {
   readonly claims: number;
   /** Records that do not count: late appends of those who had lost their partition. */
   readonly void: number;
-  readonly rejections: number;
+  readonly rejections: readonly Rejected[];
 }
 
 /** Reads a whole journal; it must not grow meanwhile. @throws when records are missing in it */
 async function readJournal(log: EventLog): Promise<ReadJournal> {
   const steps = new Map<string, Step[]>();
-  const counts = { claims: 0, void: 0, rejections: 0 };
+  const rejections: Rejected[] = [];
+  const counts = { claims: 0, void: 0 };
   for (let partition = 0; partition < log.partitions; partition++) {
     const { start, end } = await log.bounds("journal", partition);
     const reader = new JournalReader();
@@ -29,9 +34,10 @@ async function readJournal(log: EventLog): Promise<ReadJournal> {
         if (reading === "claim") counts.claims += 1;
         if (reading === "void") counts.void += 1;
         if (reading !== "counts" || header === undefined) continue;
-        if (header.kind === "rejected") counts.rejections += 1;
+        const body: unknown = JSON.parse(record.value?.toString() ?? "null");
+        if (header.kind === "rejected") rejections.push(body as Rejected);
         if (header.kind !== "step") continue;
-        const step = JSON.parse(record.value?.toString() ?? "null") as Step;
+        const step = body as Step;
         const { key } = step.instance;
         const known = steps.get(key);
         if (known === undefined) steps.set(key, [step]);
@@ -39,7 +45,7 @@ async function readJournal(log: EventLog): Promise<ReadJournal> {
       }
     }
   }
-  return { steps, ...counts };
+  return { steps, rejections, ...counts };
 }
 
 /** The journal of an installation. */

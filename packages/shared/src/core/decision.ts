@@ -27,7 +27,8 @@ export type Ignored =
   | "outcome-not-awaited"
   | "timer-gone"
   | "no-listener"
-  | "unknown-version";
+  | "unknown-version"
+  | "no-room";
 
 export function ignored(why: Ignored): Decision {
   return { kind: "ignored", why };

@@ -10,7 +10,8 @@ import { owedKey } from "./result.ts";
  * The dispatcher puts an effect aside: from here on the instance owes it, with all that is needed to
  * carry it out from the store alone, so that the dispatcher may move on.
  *
- * An effect that the flow waits for and that is no longer owed has been settled meanwhile.
+ * An effect that the flow waits for and that is no longer owed has been settled meanwhile. What is put
+ * aside may fill half of an instance: the rest is for events, and the dispatcher asks again later.
  */
 export function decideParked(
   instance: Instance | undefined,
@@ -32,6 +33,8 @@ export function decideParked(
       effect.deadline !== undefined && { deadline: effect.deadline }),
     parked: effect as unknown as JsonObject,
   };
+  const nowOwed = { ...instance.owed, [key]: parked };
+  if (JSON.stringify(nowOwed).length > world.limits.contextBytesMax / 2) return ignored("no-room");
   return transitionOn(
     {
       flow,
@@ -41,7 +44,7 @@ export function decideParked(
       event: undefined,
       levels: [],
       at,
-      change: { owed: { ...instance.owed, [key]: parked } },
+      change: { owed: nowOwed },
       payload: effect as unknown as JsonObject,
     },
     world,
