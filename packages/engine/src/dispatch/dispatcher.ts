@@ -6,32 +6,15 @@ import type { Gateways } from "@millrace/shared/peer/gateways";
 import { type Clock, sleep } from "@millrace/shared/ports/clock";
 import type { EventLog, LogRecord, Subscription } from "@millrace/shared/ports/event-log";
 import type { StateStore } from "@millrace/shared/ports/state-store";
-import type { LogLine } from "../runtime/engine.ts";
+import type { LogLine } from "../runtime/engine-host.ts";
 import { Commands } from "./commands.ts";
-import {
-  type DispatchCounters,
-  type DispatchOptions,
-  defaultDispatchOptions,
-  dispatchCounters,
-} from "./options.ts";
+import type { DispatchHost } from "./dispatch-host.ts";
+import { type DispatchOptions, defaultDispatchOptions, dispatchCounters } from "./options.ts";
 import { PartitionDispatch } from "./partition-dispatch.ts";
 import { Results } from "./results.ts";
 
 /** The group that shares the partitions of `journal` among dispatchers; on Kafka, `millrace-dispatch`. */
 const DISPATCH_GROUP = "dispatch";
-
-/** What the parts of a dispatcher share. */
-export interface DispatchHost {
-  readonly log: EventLog;
-  readonly events: EventsWriter;
-  readonly commands: Commands;
-  readonly results: Results;
-  readonly clock: Clock;
-  readonly options: DispatchOptions;
-  readonly counters: DispatchCounters;
-  readonly onLine: LogLine;
-  subscription(): Subscription;
-}
 
 export interface DispatcherParts {
   readonly log: EventLog;

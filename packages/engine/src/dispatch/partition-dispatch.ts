@@ -19,7 +19,7 @@ import { isOperational, messageOf, OperationalError } from "@millrace/shared/err
 import { sleep } from "@millrace/shared/ports/clock";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import { LogClock } from "../runtime/log-clock.ts";
-import type { DispatchHost } from "./dispatcher.ts";
+import type { DispatchHost } from "./dispatch-host.ts";
 import { Progress, type Ticket } from "./progress.ts";
 
 /**

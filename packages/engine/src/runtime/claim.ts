@@ -1,6 +1,6 @@
 import { OperationalError } from "@millrace/shared/errors/operational";
 import { Fold } from "./fold.ts";
-import type { EngineHost } from "./engine.ts";
+import type { EngineHost } from "./engine-host.ts";
 import { Tenure } from "./tenure.ts";
 
 /** Instances that a long fold holds before it lets the store catch up. */

@@ -1,44 +1,18 @@
 import type { Instance } from "@millrace/shared/contract/instance";
-import { bareThing, type World } from "@millrace/shared/core/world";
+import { bareThing } from "@millrace/shared/core/world";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { Authorize } from "@millrace/shared/policy/authorize";
 import { type Clock, randomName } from "@millrace/shared/ports/clock";
 import type { EventLog, Subscription } from "@millrace/shared/ports/event-log";
 import type { StateStore } from "@millrace/shared/ports/state-store";
-import { type EngineCounters, engineCounters } from "./counters.ts";
+import { engineCounters } from "./counters.ts";
 import { defaultEngineOptions, type EngineOptions } from "./options.ts";
+import type { EngineHost, LogLevel, LogLine } from "./engine-host.ts";
 import { PartitionOwner } from "./partition-owner.ts";
 
 /** The group that shares the partitions of `events` among engines; on Kafka, `millrace-engine`. */
 const ENGINE_GROUP = "engine";
-
-export type LogLevel = "debug" | "info" | "warn" | "error";
-export type LogLine = (level: LogLevel, message: string, facts?: object) => void;
-
-/** What the parts of an engine share. */
-export interface EngineHost {
-  /** Names this process in its claims. */
-  readonly worker: string;
-  readonly log: EventLog;
-  readonly store: StateStore;
-  readonly clock: Clock;
-  readonly catalogue: Catalogue;
-  readonly events: EventsWriter;
-  readonly world: World;
-  readonly options: EngineOptions;
-  readonly counters: EngineCounters;
-  subscription(): Subscription;
-  /** Resolves when this process has read all that the registry holds now. */
-  registryRead(): Promise<void>;
-  /** Tells operators, once, of a version that the registry does not have. */
-  checkVersion(instance: Instance): void;
-  /** One partition's share of the cache. */
-  cachedInstancesMax(): number;
-  /** A line of a flow's `log` action. */
-  onLog(level: string, message: string, facts: object): void;
-  onEvent: LogLine;
-}
 
 export interface EngineParts {
   readonly log: EventLog;

@@ -1,7 +1,7 @@
 import { isOperational, messageOf } from "@millrace/shared/errors/operational";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import { claim } from "./claim.ts";
-import type { EngineHost } from "./engine.ts";
+import type { EngineHost } from "./engine-host.ts";
 import { OwnershipLost } from "./journal-writer.ts";
 import type { Tenure } from "./tenure.ts";
 

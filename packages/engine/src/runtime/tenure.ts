@@ -8,7 +8,7 @@ import { Batch } from "./batch.ts";
 import { Committer } from "./committer.ts";
 import { copyOf } from "./copy.ts";
 import { type Deliveries, Reader } from "./deliveries.ts";
-import type { EngineHost } from "./engine.ts";
+import type { EngineHost } from "./engine-host.ts";
 import { InputPosition } from "./input-position.ts";
 import { InstanceCache } from "./instance-cache.ts";
 import { Intake } from "./intake.ts";

@@ -8,7 +8,7 @@ import { assert } from "@millrace/shared/errors/assert";
 import { Batch, causeOfFault } from "./batch.ts";
 import { countIgnored } from "./counters.ts";
 import { type Deliveries, type Delivery, payloadAsCame } from "./deliveries.ts";
-import type { EngineHost } from "./engine.ts";
+import type { EngineHost } from "./engine-host.ts";
 import type { InputPosition } from "./input-position.ts";
 import type { Cached, InstanceCache } from "./instance-cache.ts";
 import type { TimerWindow } from "./timer-window.ts";
