@@ -50,10 +50,16 @@ describe("millrace flow check", () => {
     );
   });
 
-  test("says which file it cannot read", async () => {
-    const { code, stderr } = await runMillrace(["flow", "check", "/nowhere/flow.yaml"]);
+  test("says which file it cannot read, which flow is there twice, and checks the others", async () => {
+    const good = fileURLToPath(new URL("../../examples/motion-light.yaml", import.meta.url));
+    const files = ["/nowhere/flow.yaml", good, good];
+    const { code, stdout, stderr } = await runMillrace(["flow", "check", ...files]);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^millrace: FLOW-001 .*\/nowhere\/flow\.yaml/);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines[0]).toMatch(/^FLOW-001 .*\/nowhere\/flow\.yaml/);
+    expect(lines[1]).toContain("motion-light is good");
+    expect(lines[2]).toContain(`the flow motion-light is in ${good}, too`);
+    expect(stderr).toMatch(/^millrace: 2 faults in /);
   });
 });
 

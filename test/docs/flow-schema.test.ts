@@ -26,6 +26,11 @@ const good = [
 ];
 
 describe("the JSON Schema of a flow file", () => {
+  test("is shipped as it is generated (else: millrace flow schema > packages/shared/flow.schema.json)", () => {
+    const shipped = readFileSync(join(root, "packages/shared/flow.schema.json"), "utf8");
+    expect(JSON.parse(shipped)).toEqual(JSON.parse(JSON.stringify(flowJsonSchema())));
+  });
+
   test(`has at most ${BYTES_MAX} characters as it is printed`, () => {
     expect(JSON.stringify(flowJsonSchema(), undefined, 2).length).toBeLessThan(BYTES_MAX);
   });

@@ -42,7 +42,7 @@ export async function simulate(options: WorldOptions): Promise<World> {
 }
 
 /** One process of the world; its memory dies with it. */
-class Process {
+export class Process {
   readonly log: MemoryLog;
   readonly engine: Engine;
   readonly ingest: Ingest;

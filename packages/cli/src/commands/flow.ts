@@ -1,5 +1,6 @@
-import type { PlacedFault } from "@millrace/shared/flow/load";
 import type { FlowInfo } from "@millrace/gateway/api/operations";
+import type { PlacedFault } from "@millrace/shared/flow/load";
+import { isOperational } from "@millrace/shared/errors/operational";
 import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
 import { writeTable } from "../output/table.ts";
@@ -41,21 +42,47 @@ export function flowCommand(): Command {
   return flow;
 }
 
-async function checkFiles(files: readonly string[], options: { json?: true }): Promise<void> {
+/** A fault of a file as a whole. */
+interface FileFault {
+  readonly severity: "error";
+  readonly file: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+interface CheckOptions {
+  readonly json?: true;
+}
+
+/** Every file is checked, whatever is wrong with the others. */
+async function checkFiles(files: readonly string[], options: CheckOptions): Promise<void> {
   // Loaded by those who check: other commands, and every TAB, answer at once.
   const { loadFlow, writeFault } = await import("@millrace/shared/flow/load");
   const { readFlowFile } = await import("../compose/flow-folder.ts");
-  const faults: PlacedFault[] = [];
+  const found = new Map<string, string>();
+  let errors = 0;
+  const tell = (fault: PlacedFault | FileFault, text: string): void => {
+    if (fault.severity === "error") errors += 1;
+    print(options.json ? JSON.stringify(fault) : text);
+  };
   for (const file of files) {
-    const loaded = loadFlow(await readFlowFile(file), file);
-    faults.push(...loaded.faults);
-    if (options.json) for (const fault of loaded.faults) print(JSON.stringify(fault));
-    else for (const fault of loaded.faults) print(writeFault(fault));
-    if (!options.json && loaded.flow !== undefined) {
-      print(`${file}: ${loaded.flow.name} is good, version ${loaded.flow.version}`);
-    }
+    const text = await readFlowFile(file).catch((error: unknown) => {
+      if (!isOperational(error)) throw error;
+      const { code, message } = error;
+      tell({ severity: "error", file, code, message }, message);
+      return undefined;
+    });
+    if (text === undefined) continue;
+    const { flow, faults } = loadFlow(text, file);
+    for (const fault of faults) tell(fault, writeFault(fault));
+    if (flow === undefined) continue;
+    const before = found.get(flow.name);
+    found.set(flow.name, file);
+    if (before !== undefined) {
+      const message = `${file}: the flow ${flow.name} is in ${before}, too; a folder has one file for each`;
+      tell({ severity: "error", file, code: "duplicate-flow", message }, message);
+    } else if (!options.json) print(`${file}: ${flow.name} is good, version ${flow.version}`);
   }
-  const errors = faults.filter(({ severity }) => severity === "error").length;
   if (errors === 0) return;
   const count = errors === 1 ? "1 fault" : `${errors} faults`;
   throw new CommandFailed(`${count} in ${files.join(", ")}`, exitCodes.failed);

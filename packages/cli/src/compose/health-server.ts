@@ -1,6 +1,6 @@
+import { listenError } from "@millrace/shared/errors/listen-error";
 import { createServer } from "node:http";
 import type { Health } from "@millrace/gateway/api/operations";
-import { OperationalError } from "@millrace/shared/errors/operational";
 
 /** Health for roles that serve no API: `/healthz` and `/readyz`. @throws OperationalError START-001 */
 export function startHealthServer(
@@ -19,10 +19,7 @@ export function startHealthServer(
   });
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EADDRINUSE") return reject(error);
-      const facts = { host, port, setting: "MILLRACE_HTTP_PORT" };
-      const detail = `something listens on ${host}:${port} already; stop it, or choose another port with MILLRACE_HTTP_PORT`;
-      reject(new OperationalError("START-001", facts, detail, error));
+      reject(listenError(error, { host, port, setting: "MILLRACE_HTTP_PORT" }));
     });
     server.listen({ host, port }, () => {
       const address = server.address();

@@ -86,6 +86,7 @@ export function healthOf({ events }: Installation, { gateway, engine, dispatcher
     const what = state === "failed" ? "have stopped" : "are being claimed";
     if (count > 0) reasons.push(`${count} partitions ${what}`);
   }
+  if (engine?.failure !== undefined) reasons.push(`the input cannot be read: ${engine.failure}`);
   if (dispatcher !== undefined && dispatcher.failed > 0)
     reasons.push(`${dispatcher.failed} partitions are not dispatched any more`);
   if (events.congested) reasons.push("the log is behind: events wait to be written");

@@ -98,20 +98,29 @@ export class Commands {
     this.#latest.set(partition, new Map());
   }
 
-  /** Goes on with what an earlier dispatcher had put aside of an instance of a partition. */
-  resume(instance: Instance, partition: number, logNow: () => EpochMs): void {
+  /**
+   * Goes on with what an earlier dispatcher had put aside of an instance.
+   *
+   * @param from its partition, and the offset of the last record of the journal that the instance is made of
+   */
+  resume(
+    instance: Instance,
+    from: { readonly partition: number; readonly offset: number; readonly logNow: () => EpochMs },
+  ): void {
     const { ns, flow, key } = instance;
     const to = { ns, flow, key };
+    const resumed: PendingCommand[] = [];
     for (const { id, owed } of outstanding(instance).toReversed()) {
       if (owed.parked === undefined || owed.kind !== "command" || this.#pending.has(id)) continue;
       const effect = owed.parked as unknown as CommandEffect;
-      const of = { id, to, effect, partition, offset: -1, trace: undefined, logNow };
+      const of = { ...from, id, to, effect, trace: undefined };
       // What replaced it has said so, or says so again when it is read anew.
-      if (this.#replaces(partition, of)) continue;
+      if (this.#replaces(from.partition, of)) continue;
       const command = this.#add({ ...of, ticket: undefined, parking: "parked" });
       this.#remember(command);
-      void this.#attempt(command);
+      resumed.unshift(command);
     }
+    for (const command of resumed) void this.#attempt(command);
   }
 
   parkedResumed(partition: number): void {
@@ -142,7 +151,7 @@ export class Commands {
     }
     for (const command of this.#pending.of(instance)) {
       const expected =
-        command.parking === "parked" || (command.effect.owed && offset > command.offset);
+        offset > command.offset && (command.parking === "parked" || command.effect.owed);
       const key = owedKey(command.id);
       if (expected && key !== undefined && instance.owed?.[key] === undefined) this.#drop(command);
     }

@@ -26,6 +26,9 @@ export interface DispatcherParts {
   readonly onLine: LogLine;
 }
 
+/** Pause before a store that moved on while it was read is read again. */
+const STORE_MOVED_MS = 10;
+
 /** Executes effects: whatever stands in the journal and counts, at least once. */
 export class Dispatcher {
   readonly counters = dispatchCounters();
@@ -36,7 +39,7 @@ export class Dispatcher {
   readonly #partitions = new Map<number, PartitionDispatch>();
   readonly #written = new Map<number, number>();
   /** What the group says is ours, whether it is open yet or not. */
-  readonly #assigned = new Set<number>();
+  readonly #assigned = new Map<number, symbol>();
   /** Of these, the ones whose journal cannot be read on. */
   readonly #failed = new Set<number>();
   #subscription: Subscription | undefined;
@@ -81,8 +84,9 @@ export class Dispatcher {
       assigned: (partitions) =>
         whenStarted(() => {
           for (const partition of partitions) {
-            this.#assigned.add(partition);
-            void this.#take(partition);
+            const assignment = Symbol("assignment");
+            this.#assigned.set(partition, assignment);
+            void this.#take(partition, assignment);
           }
         }),
       revoked: (partitions) =>
@@ -96,9 +100,9 @@ export class Dispatcher {
     this.#tick();
   }
 
-  async #take(partition: number): Promise<void> {
+  async #take(partition: number, assignment: symbol): Promise<void> {
     const { clock } = this.#parts;
-    const dispatch = await this.#open(partition);
+    const dispatch = await this.#open(partition, assignment);
     if (dispatch === undefined) return;
     for (;;) {
       try {
@@ -111,14 +115,14 @@ export class Dispatcher {
     }
   }
 
-  async #open(partition: number): Promise<PartitionDispatch | undefined> {
+  async #open(partition: number, assignment: symbol): Promise<PartitionDispatch | undefined> {
     const subscription = this.#host.subscription();
     for (;;) {
       try {
         const from = bookmarkOf(await subscription.bookmarked(partition));
-        const logTime = await this.#logTime(partition);
-        if (this.#stopped || !this.#assigned.has(partition)) return undefined;
-        const dispatch = new PartitionDispatch(partition, from, logTime, this.#host);
+        const reached = await this.#reached(partition);
+        if (this.#stopped || this.#assigned.get(partition) !== assignment) return undefined;
+        const dispatch = new PartitionDispatch(partition, from, reached, this.#host);
         this.#partitions.set(partition, dispatch);
         this.#commands.expectParked(partition);
         this.#written.set(partition, from.offset);
@@ -126,15 +130,15 @@ export class Dispatcher {
         subscription.seek(partition, from.offset);
         return dispatch;
       } catch (error) {
-        if (this.#stopped || !this.#assigned.has(partition)) return undefined;
+        if (this.#stopped || this.#assigned.get(partition) !== assignment) return undefined;
         this.#line("warn", "bookmark not read", error, { partition });
         await sleep(this.#parts.clock, this.#options.bookmarkMs);
       }
     }
   }
 
-  /** When the log took the latest of what there is of a partition. */
-  async #logTime(partition: number): Promise<EpochMs> {
+  /** The end of a partition's journal, and when the log took the latest of what there is of it. */
+  async #reached(partition: number): Promise<{ time: EpochMs; end: number }> {
     const { log } = this.#parts;
     const times = (["events", "journal"] as const).map(async (topic) => {
       const { start, end } = await log.bounds(topic, partition);
@@ -143,7 +147,8 @@ export class Dispatcher {
         return batch.at(-1)?.time ?? 0;
       return 0;
     });
-    return Math.max(...(await Promise.all(times)));
+    const { end } = await log.bounds("journal", partition);
+    return { time: Math.max(...(await Promise.all(times))), end };
   }
 
   /** What an earlier dispatcher had put aside is in the store, once that has reached the bookmark. */
@@ -151,16 +156,16 @@ export class Dispatcher {
     const { store, clock } = this.#parts;
     const from = dispatch.bookmark.offset;
     for (;;) {
-      const position = await store.position(partition);
+      const before = (await store.position(partition))?.journal.offset ?? 0;
+      const instances = await store.parked(partition);
+      const after = (await store.position(partition))?.journal.offset ?? 0;
       if (this.#partitions.get(partition) !== dispatch) return;
-      if ((position?.journal.offset ?? 0) >= from) break;
-      await sleep(clock, this.#options.bookmarkMs);
+      if (before >= from && before === after) {
+        for (const instance of instances) dispatch.resume(instance, after - 1);
+        return this.#commands.parkedResumed(partition);
+      }
+      await sleep(clock, before >= from ? STORE_MOVED_MS : this.#options.bookmarkMs);
     }
-    const instances = await store.parked(partition);
-    if (this.#partitions.get(partition) !== dispatch) return;
-    for (const instance of instances)
-      this.#commands.resume(instance, partition, () => dispatch.logNow());
-    this.#commands.parkedResumed(partition);
   }
 
   #arrived(partition: number, records: readonly LogRecord[]): void {

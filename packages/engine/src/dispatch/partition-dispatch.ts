@@ -14,6 +14,7 @@ import {
 } from "@millrace/shared/contract/names";
 import { partitionOf } from "@millrace/shared/contract/partition";
 import { type Bookmark, JournalReader } from "@millrace/shared/contract/reader";
+import type { Instance } from "@millrace/shared/contract/instance";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { isOperational, messageOf, OperationalError } from "@millrace/shared/errors/operational";
 import { sleep } from "@millrace/shared/ports/clock";
@@ -35,12 +36,20 @@ export class PartitionDispatch {
   readonly #reader: JournalReader;
   readonly #progress: Progress;
   readonly #logClock: LogClock;
+  /** Below it may be steps that put an earlier dispatcher's commands aside, which the store has not yet. */
+  readonly #recoverUntil: number;
   #paused = false;
   #ended = false;
 
-  /** @param logTime a time that the log has reached: what came long ago is not taken for new */
-  constructor(partition: number, from: Bookmark, logTime: EpochMs, host: DispatchHost) {
+  /** @param reached how far the log is: what came long ago is not taken for new */
+  constructor(
+    partition: number,
+    from: Bookmark,
+    { time: logTime, end }: { readonly time: EpochMs; readonly end: number },
+    host: DispatchHost,
+  ) {
     this.#partition = partition;
+    this.#recoverUntil = end;
     this.#host = host;
     this.#logClock = new LogClock(host.clock, logTime);
     this.#reader = new JournalReader(from);
@@ -84,7 +93,8 @@ export class PartitionDispatch {
   #execute(header: JournalHeader, record: LogRecord, before: Bookmark): void {
     if (header.kind !== "step") return;
     const watched = record.key !== null && this.#host.commands.watches(record.key);
-    if (header.fx === undefined && !watched) return;
+    const recovering = record.offset < this.#recoverUntil;
+    if (header.fx === undefined && !watched && !recovering) return;
     const step = JSON.parse(record.value?.toString("utf8") ?? "null") as Step;
     if (header.fx !== undefined) {
       const ticket = this.#progress.open(before);
@@ -98,6 +108,7 @@ export class PartitionDispatch {
       const parked = step.cause.type === "parked" ? step.cause.effect : undefined;
       this.#host.commands.recordRead(step.instance, record.offset, parked);
     }
+    if (recovering && step.cause.type === "parked") this.resume(step.instance, record.offset);
   }
 
   #begin(
@@ -162,6 +173,12 @@ export class PartitionDispatch {
         else await sleep(clock, options.retryMs);
       }
     }
+  }
+
+  /** Goes on with what was put aside of an instance as it was after a record of the journal. */
+  resume(instance: Instance, offset: number): void {
+    const logNow = () => this.logNow();
+    this.#host.commands.resume(instance, { partition: this.#partition, offset, logNow });
   }
 
   /** Ends what is under way; it is not done. */

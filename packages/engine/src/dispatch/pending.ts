@@ -10,7 +10,7 @@ export interface PendingCommand {
   readonly effect: CommandEffect;
   /** Partition of the journal that it came from. */
   readonly partition: number;
-  /** Offset of its step; -1 for one that was taken from the store. */
+  /** Offset of its step, or of the last record that said that it is put aside. */
   readonly offset: number;
   readonly trace: string | undefined;
   /** The time of the log that it came from. */

@@ -168,9 +168,19 @@ function jsonOf(value: Buffer | null): Json | undefined {
   }
 }
 
+const PAYLOAD_KEPT_BYTES_MAX = 512 * 1024;
+const PAYLOAD_HEAD_BYTES = 1_024;
+
 /** A payload as a rejection keeps it: JSON where it is JSON that can be kept, else its bytes. */
 export function payloadAsCame(value: Buffer | null): Json {
   if (value === null) return null;
+  if (value.length > PAYLOAD_KEPT_BYTES_MAX) {
+    // No gateway takes so much; a rejection has to fit into the journal whatever somebody wrote here.
+    return {
+      bytes: value.length,
+      base64: value.subarray(0, PAYLOAD_HEAD_BYTES).toString("base64"),
+    };
+  }
   const json = jsonOf(value);
   return json === undefined ? { base64: value.toString("base64") } : json;
 }

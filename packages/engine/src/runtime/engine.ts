@@ -1,6 +1,7 @@
 import type { Instance } from "@millrace/shared/contract/instance";
 import { bareThing } from "@millrace/shared/core/world";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
+import { isOperational, messageOf } from "@millrace/shared/errors/operational";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { Authorize } from "@millrace/shared/policy/authorize";
 import { type Clock, randomName } from "@millrace/shared/ports/clock";
@@ -34,10 +35,12 @@ export class Engine {
   readonly #host: EngineHost;
   readonly #unknown = new Set<string>();
   #subscription: Subscription | undefined;
-  #stopping: Promise<void>[] = [];
+  /** Owners that finish what is under way: who gets their partition next waits for them. */
+  readonly #stopping = new Map<number, Promise<unknown>>();
   /** Offsets that the group was last told. */
   readonly #told = new Map<number, number>();
   #cancelTick: (() => void) | undefined;
+  #failure: string | undefined;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -90,8 +93,10 @@ export class Engine {
       assigned: (partitions) => whenStarted(() => this.#assigned(partitions)),
       revoked: (partitions) => whenStarted(() => this.#revoked(partitions)),
       records: (partition, records) => this.#owners.get(partition)?.arrive(records),
-      failed: (error) =>
-        this.#parts.onLine("error", "subscription failed", { error: String(error) }),
+      failed: (error) => {
+        if (isOperational(error, "LOG-006")) this.#failure = messageOf(error);
+        this.#parts.onLine("error", "subscription failed", { why: messageOf(error) });
+      },
     });
     for (const call of pending) call();
     this.#tellLag();
@@ -116,14 +121,24 @@ export class Engine {
       const owner = new PartitionOwner(partition, this.#host);
       this.#owners.set(partition, owner);
     }
-    for (const partition of partitions) this.#owners.get(partition)?.start();
+    for (const partition of partitions) {
+      const owner = this.#owners.get(partition);
+      const before = this.#stopping.get(partition);
+      if (owner !== undefined) void startAfter(before, owner);
+    }
   }
 
   #revoked(partitions: readonly number[]): void {
     for (const partition of partitions) {
       const owner = this.#owners.get(partition);
       this.#owners.delete(partition);
-      if (owner !== undefined) this.#stopping.push(owner.stop());
+      if (owner === undefined) continue;
+      const before = this.#stopping.get(partition) ?? Promise.resolve();
+      const all = [before, owner.stop()];
+      const stopping = Promise.all(all).finally(() => {
+        if (this.#stopping.get(partition) === stopping) this.#stopping.delete(partition);
+      });
+      this.#stopping.set(partition, stopping);
     }
   }
 
@@ -138,6 +153,11 @@ export class Engine {
       .sort((a, b) => a.partition - b.partition);
   }
 
+  /** Why the input of a partition cannot be read on, where that is so. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
   /** Ends at once, as a process that is killed does: nothing is finished, nobody is told. */
   kill(): void {
     this.#cancelTick?.();
@@ -150,7 +170,15 @@ export class Engine {
     this.#cancelTick?.();
     const owners = [...this.#owners.values()];
     this.#owners.clear();
-    await Promise.all([...this.#stopping, ...owners.map((owner) => owner.stop())]);
+    await Promise.all([...this.#stopping.values(), ...owners.map((owner) => owner.stop())]);
     await this.#subscription?.close();
   }
+}
+
+async function startAfter(
+  before: Promise<unknown> | undefined,
+  owner: PartitionOwner,
+): Promise<void> {
+  if (before !== undefined) await before;
+  owner.start();
 }

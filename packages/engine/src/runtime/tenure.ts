@@ -147,6 +147,8 @@ export class Tenure {
     } finally {
       this.#cancelAlarm?.();
       this.#committer.stop();
+      // Whoever claims next appends, too: one append at a time is under way, answered or given up.
+      await this.#appending.catch(() => {});
     }
     if (this.#failure !== undefined) throw asError(this.#failure);
   }
@@ -154,9 +156,16 @@ export class Tenure {
   async #turn(): Promise<void> {
     const work = this.#next();
     if (work === undefined) return await this.#idle();
-    const deliveries = this.#read(work.records);
-    await this.#load(deliveries, work.timersBy);
-    if (this.#ended) return;
+    const { catalogue } = this.#host;
+    let deliveries: Deliveries[];
+    let known: number;
+    do {
+      // Flows that are learnt while instances are loaded may read the same records otherwise.
+      known = catalogue.offset;
+      deliveries = this.#read(work.records);
+      await this.#load(deliveries, work.timersBy);
+      if (this.#ended) return;
+    } while (catalogue.offset !== known);
     const { batch, taken, toCopy } = this.#decider.decide(deliveries, work.timersBy);
     this.#intake.take(taken);
     await this.#copy(toCopy);

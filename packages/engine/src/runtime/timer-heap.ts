@@ -38,18 +38,17 @@ export class TimerHeap {
     return first.id;
   }
 
-  /** The instances due by then, without taking them: those that a turn may have to load. */
+  /** The next instances due by then, without taking them: those that a turn may have to load. */
   due(by: EpochMs, max: number): InstanceId[] {
-    const found: InstanceId[] = [];
-    const look = (i: number): void => {
-      const entry = this.#entries[i];
-      if (entry === undefined || entry.due > by || found.length >= max) return;
-      if (this.#earliest.get(entry.id) === entry.due) found.push(entry.id);
-      look(2 * i + 1);
-      look(2 * i + 2);
-    };
-    look(0);
-    return found;
+    const found: { id: InstanceId; due: EpochMs }[] = [];
+    while (found.length < max) {
+      const due = this.next();
+      const id = this.take(by);
+      if (due === undefined || id === undefined) break;
+      found.push({ id, due });
+    }
+    for (const { id, due } of found) this.set(id, due);
+    return found.map(({ id }) => id);
   }
 
   #dropStale(): void {

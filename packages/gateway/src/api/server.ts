@@ -1,3 +1,4 @@
+import { listenError } from "@millrace/shared/errors/listen-error";
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Instance } from "@millrace/shared/contract/instance";
 import { outstanding } from "@millrace/shared/core/outstanding";
@@ -200,12 +201,5 @@ function refuseStrangers(request: FastifyRequest, token: string): void {
 }
 
 function portError(error: unknown, { host, port }: ApiOptions): unknown {
-  if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") return error;
-  const setting = "MILLRACE_HTTP_PORT";
-  return new OperationalError(
-    "START-001",
-    { host, port, setting },
-    `something listens on ${host}:${port} already; stop it, or choose another port with ${setting}`,
-    error,
-  );
+  return listenError(error as NodeJS.ErrnoException, { host, port, setting: "MILLRACE_HTTP_PORT" });
 }

@@ -1,5 +1,5 @@
+import { listenError } from "@millrace/shared/errors/listen-error";
 import { createServer, type Server, type Socket } from "node:net";
-import { OperationalError } from "@millrace/shared/errors/operational";
 import type { CommandOutcome } from "@millrace/shared/peer/gateways";
 import type { Clock } from "@millrace/shared/ports/clock";
 import type { RefusalName } from "../admit/refusals.ts";
@@ -109,7 +109,7 @@ function worldOf({ broker, clock, log, limits: chosen }: MqttListenerOptions): L
 function listen(server: Server, { host, port }: MqttListenerOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
-      reject(error.code === "EADDRINUSE" ? portInUse(host, port, error) : error);
+      reject(listenError(error, { host, port, setting: "MILLRACE_MQTT_PORT" }));
     });
     // A fleet that lost its gateway comes back all at once; the kernel caps this at its own maximum.
     server.listen({ host, port, backlog: 4_096 }, () => {
@@ -118,16 +118,6 @@ function listen(server: Server, { host, port }: MqttListenerOptions): Promise<nu
       resolve(typeof address === "object" && address !== null ? address.port : port);
     });
   });
-}
-
-function portInUse(host: string, port: number, cause: Error): OperationalError<"START-001"> {
-  const setting = "MILLRACE_MQTT_PORT";
-  return new OperationalError(
-    "START-001",
-    { host, port, setting },
-    `something listens on ${host}:${port} already; stop it, or choose another port with ${setting}`,
-    cause,
-  );
 }
 
 /** The connection that a socket belongs to; the handlers are shared by all sockets. */

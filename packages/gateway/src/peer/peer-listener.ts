@@ -1,6 +1,6 @@
+import { listenError } from "@millrace/shared/errors/listen-error";
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import { OperationalError } from "@millrace/shared/errors/operational";
 import type {
   CommandMessage,
   CommandOutcome,
@@ -156,10 +156,7 @@ function sameText(a: string, b: string): boolean {
 function listen(server: Server, { host, port }: PeerListenerOptions): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EADDRINUSE") return reject(error);
-      const facts = { host, port, setting: "MILLRACE_PEER_URL" };
-      const detail = `something listens on ${host}:${port} already; stop it, or choose another port in MILLRACE_PEER_URL`;
-      reject(new OperationalError("START-001", facts, detail, error));
+      reject(listenError(error, { host, port, setting: "MILLRACE_PEER_URL" }));
     });
     server.listen({ host, port }, () => {
       const address = server.address();

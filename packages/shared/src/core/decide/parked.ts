@@ -34,7 +34,7 @@ export function decideParked(
     parked: effect as unknown as JsonObject,
   };
   const nowOwed = { ...instance.owed, [key]: parked };
-  if (JSON.stringify(nowOwed).length > world.limits.contextBytesMax / 2) return ignored("no-room");
+  if (!hasRoom(instance, nowOwed, world.limits.contextBytesMax)) return ignored("no-room");
   return transitionOn(
     {
       flow,
@@ -48,5 +48,13 @@ export function decideParked(
       payload: effect as unknown as JsonObject,
     },
     world,
+  );
+}
+
+function hasRoom({ context }: Instance, owed: object, bytesMax: number): boolean {
+  const owedBytes = Buffer.byteLength(JSON.stringify(owed));
+  return (
+    owedBytes <= bytesMax / 2 &&
+    owedBytes + Buffer.byteLength(JSON.stringify(context)) <= bytesMax - 100
   );
 }
