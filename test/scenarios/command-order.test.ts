@@ -1,29 +1,27 @@
 import { expect, test } from "vitest";
 import { DispatchedWorld } from "../support/dispatched-world.ts";
-const flow = `
-flow: lamp
-inputs:
-  a: { topic: lamp/+/a, thing: "\${topic[1]}" }
-commands:
-  ca: { topic: "lamp/\${thing.name}/ca", supersede: false }
-machine:
-  on:
-    a: { actions: { command: ca, payload: "\${event.n}" } }
-`;
+import { lampFlow } from "../support/lamp.ts";
+
+const flow = lampFlow("a", { command: ", supersede: false", payload: '"${event.n}"' });
+
 test.each([
-  [false, false],
-  [true, false],
-  [true, true],
-])("order: crash %s, online before the restart %s", async (crash, before) => {
-  const d = await DispatchedWorld.open({ flows: [flow], partitions: 1 });
-  for (const n of [1, 2, 3, 4]) await d.world.publish("lamp/l1/a", { n });
-  await d.world.advance(3_000);
-  if (before) {
-    d.dispatcher.kill();
-    d.devices.become("online");
-  }
-  if (crash) await d.crash();
-  if (!before) d.devices.become("online");
-  await d.world.advance(10_000);
-  expect(d.devices.received.map((m) => m.payload.toString())).toEqual(["1", "2", "3", "4"]);
-});
+  { crash: false, comesBack: "after" },
+  { crash: true, comesBack: "after" },
+  { crash: true, comesBack: "before" },
+])(
+  "commands that were put aside come in their order: crash $crash, the device back $comesBack it",
+  async ({ crash, comesBack }) => {
+    const dispatched = await DispatchedWorld.open({ flows: [flow], partitions: 1 });
+    const { world, devices } = dispatched;
+    for (const n of [1, 2, 3, 4]) await world.publish("lamp/l1/a", { n });
+    await world.advance(3_000);
+    if (comesBack === "before") {
+      dispatched.dispatcher.kill();
+      devices.become("online");
+    }
+    if (crash) await dispatched.crash();
+    if (comesBack === "after") devices.become("online");
+    await world.advance(10_000);
+    expect(devices.received.map(({ payload }) => payload.toString())).toEqual(["1", "2", "3", "4"]);
+  },
+);

@@ -7,21 +7,22 @@ machine:
   context: { n: 0 }
   on: { a: { actions: { assign: { n: "context.n + 1" } } } }
 `;
-test("a partition that goes to another engine and comes back while an append is not answered", async () => {
+
+test("a partition goes to another engine and comes back while an append is not answered: nothing lost or doubled", async () => {
   const world = await simulate({ flows: [flow], partitions: 2 });
   const lamps = ["l1", "l2", "l3", "l4"];
-  for (const l of lamps) await world.publish(`lamp/${l}/a`, {});
+  for (const lamp of lamps) await world.publish(`lamp/${lamp}/a`, {});
   await world.advance(2_000);
   world.logs.faults = { append: (topic) => (topic === "journal" ? "unanswered" : "done") }; // a broker that hangs
-  for (const l of lamps) void world.publish(`lamp/${l}/a`, {});
+  for (const lamp of lamps) void world.publish(`lamp/${lamp}/a`, {});
   await world.advance(10);
   world.logs.faults = { append: () => "done" };
-  const b = new Process(world);
-  await b.start(); // takes one of the two
+  const other = new Process(world);
+  await other.start(); // takes one of the two
   await world.advance(50);
-  void b.engine.stop(); // and gives it back
+  void other.engine.stop(); // and gives it back
   await world.advance(60_000);
-  for (const l of lamps) await world.publish(`lamp/${l}/a`, {});
+  for (const lamp of lamps) await world.publish(`lamp/${lamp}/a`, {});
   await world.advance(60_000);
-  expect(lamps.map((l) => world.instance(`lamp/${l}`).context["n"])).toEqual([3, 3, 3, 3]);
+  expect(lamps.map((lamp) => world.instance(`lamp/${lamp}`).context["n"])).toEqual([3, 3, 3, 3]);
 });

@@ -1,10 +1,12 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { MemoryLog } from "@millrace/shared/adapters/memory/log";
 import { MemoryStateStore } from "@millrace/shared/adapters/memory/state-store";
 import { sleep } from "@millrace/shared/ports/clock";
 import { Process, simulate } from "../support/world.ts";
 
-const v = (n: number) => `
+afterEach(() => vi.restoreAllMocks());
+
+const version = (n: number) => `
 flow: lamp
 description: version ${n}
 inputs:
@@ -17,23 +19,30 @@ machine:
 
 test("an event that meets a version which this process reads a moment later", async () => {
   const slow = new Set<unknown>();
-  const follow = MemoryLog.prototype.follow;
-  MemoryLog.prototype.follow = function (topic, p, from, take) {
-    return follow.call(this, topic, p, from, (records) =>
-      slow.has(this) ? void world.clock.after(500, () => take(records)) : take(records),
-    );
-  };
-  const world = await simulate({ flows: [v(1)], partitions: 1 });
-  const a = world.process;
-  const b = new Process(world); // a second engine, which follows the registry half a second late
-  await b.start();
+  const { follow } = MemoryLog.prototype;
+  vi.spyOn(MemoryLog.prototype, "follow").mockImplementation(function (
+    this: MemoryLog,
+    topic,
+    partition,
+    from,
+    take,
+  ) {
+    return follow.call(this, topic, partition, from, (records) => {
+      if (slow.has(this)) world.clock.after(500, () => take(records));
+      else take(records);
+    });
+  });
+  const world = await simulate({ flows: [version(1)], partitions: 1 });
+  const first = world.process;
+  const second = new Process(world); // a second engine, which follows the registry half a second late
+  await second.start();
   await world.advance(100);
-  slow.add(b.log);
-  await world.publishFlow(v(2)); // by a, which knows it now
+  slow.add(second.log);
+  await world.publishFlow(version(2)); // by the first, which knows it now
   await world.publish("lamp/l1/a", {});
   await world.advance(100);
   expect(world.history("lamp/l1")).toHaveLength(1);
-  void a.engine.stop(); // its partition goes to b
+  void first.engine.stop(); // its partition goes to the second
   await world.advance(100);
   await world.publish("lamp/l1/a", {});
   await world.publish("lamp/l2/a", {});
@@ -42,14 +51,17 @@ test("an event that meets a version which this process reads a moment later", as
 });
 
 test("an event of a new instance, while its load is under way and the flow is published anew", async () => {
-  const world = await simulate({ flows: [v(1)], partitions: 1 });
-  const load = MemoryStateStore.prototype.load;
-  MemoryStateStore.prototype.load = async function (...args) {
+  const world = await simulate({ flows: [version(1)], partitions: 1 });
+  const { load } = MemoryStateStore.prototype;
+  vi.spyOn(MemoryStateStore.prototype, "load").mockImplementation(async function (
+    this: MemoryStateStore,
+    ...args
+  ) {
     await sleep(world.clock, 2); // a round trip to the store
-    return load.apply(this, args);
-  };
+    return await load.apply(this, args);
+  });
   await world.publish("lamp/l1/a", {}); // its PUBACK is out; the load is under way
-  await world.publishFlow(v(2));
+  await world.publishFlow(version(2));
   await world.advance(5_000);
   expect(world.steps("lamp/l1")).toHaveLength(1);
 });

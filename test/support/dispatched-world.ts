@@ -1,9 +1,28 @@
 import { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
 import { MemoryStateStore } from "@millrace/shared/adapters/memory/state-store";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
+import type { EventLog } from "@millrace/shared/ports/event-log";
 import { Denials } from "./denials.ts";
 import { Devices } from "./devices.ts";
 import { simulate, type World, type WorldOptions } from "./world.ts";
+
+/** A dispatcher of the world, not yet started; of the world's process, or of another with a log of its own. */
+export function newDispatcher(
+  world: World,
+  devices: Devices,
+  log: EventLog = world.process.log,
+  events: EventsWriter = world.process.events,
+): Dispatcher {
+  return new Dispatcher({
+    log,
+    store: new MemoryStateStore(world.states),
+    clock: world.clock,
+    events,
+    gateways: devices,
+    onLine: (level, message, facts) =>
+      world.lines.push(`${level} ${message} ${JSON.stringify(facts)}`),
+  });
+}
 
 /** The world of the scenarios with the real dispatcher in it, which dies and starts with its process. */
 export class DispatchedWorld {
@@ -42,15 +61,7 @@ export class DispatchedWorld {
 
   async #start(): Promise<void> {
     const { log, events } = this.world.process;
-    this.#dispatcher = new Dispatcher({
-      log,
-      store: new MemoryStateStore(this.world.states),
-      clock: this.world.clock,
-      events: this.#wrap(events),
-      gateways: this.devices,
-      onLine: (level, message, facts) =>
-        this.world.lines.push(`${level} ${message} ${JSON.stringify(facts)}`),
-    });
+    this.#dispatcher = newDispatcher(this.world, this.devices, log, this.#wrap(events));
     await this.#dispatcher.start();
     await this.rest();
   }

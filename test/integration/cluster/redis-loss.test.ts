@@ -1,6 +1,10 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { clusterInstallation, type TestInstallation } from "../../support/millrace.ts";
+import {
+  clusterInstallation,
+  type MillraceProcess,
+  type TestInstallation,
+} from "../../support/millrace.ts";
 import { kafkaForTests } from "../../support/servers/find.ts";
 import { type RedisServer, startRedis } from "../../support/servers/redis.ts";
 import { until } from "../../support/until.ts";
@@ -9,25 +13,26 @@ import { RovingDevice } from "./roving-device.ts";
 
 const flows = fileURLToPath(new URL("../flows/counting", import.meta.url));
 
-/** A Redis of its own, to be harmed. */
-async function open(): Promise<{ redis: RedisServer; installation: TestInstallation }> {
-  const redis = await startRedis();
-  return {
-    redis,
-    installation: clusterInstallation(flows, { kafka: kafkaForTests(), redis: redis.url }),
-  };
+interface Opened {
+  readonly redis: RedisServer;
+  readonly installation: TestInstallation;
+  readonly millrace: MillraceProcess;
+  readonly devices: readonly RovingDevice[];
 }
 
-function newDevices(): RovingDevice[] {
-  return Array.from({ length: 8 }, (_, n) => new RovingDevice(`d${n + 1}`));
+/** Eight devices that work, on a Redis of their own, to be harmed. */
+async function open(): Promise<Opened> {
+  const redis = await startRedis();
+  const installation = clusterInstallation(flows, { kafka: kafkaForTests(), redis: redis.url });
+  const millrace = await installation.start();
+  const devices = Array.from({ length: 8 }, (_, n) => new RovingDevice(`d${n + 1}`));
+  for (const device of devices) device.start(() => [millrace.mqtt]);
+  return { redis, installation, millrace, devices };
 }
 
 describe("a Redis that loses its data", () => {
   test("while the engine works: a pause, and nothing is lost or doubled", async () => {
-    const { redis, installation } = await open();
-    const millrace = await installation.start();
-    const devices = newDevices();
-    for (const device of devices) device.start(() => [millrace.mqtt]);
+    const { redis, installation, millrace, devices } = await open();
     for (let round = 0; round < 3; round++) {
       await goesOn(devices);
       await redis.cli("FLUSHALL");
@@ -40,10 +45,7 @@ describe("a Redis that loses its data", () => {
   }, 120_000);
 
   test("while the engine is idle: the state is back without an event", async () => {
-    const { redis, installation } = await open();
-    const millrace = await installation.start();
-    const devices = newDevices();
-    for (const device of devices) device.start(() => [millrace.mqtt]);
+    const { redis, millrace, devices } = await open();
     await goesOn(devices);
     const machines = await comesToRest(devices, millrace);
     await redis.cli("FLUSHALL");
@@ -56,13 +58,10 @@ describe("a Redis that loses its data", () => {
   }, 120_000);
 
   test("before a restart: the state is the same again, from the journal", async () => {
-    const { redis, installation } = await open();
-    const first = await installation.start();
-    const devices = newDevices();
-    for (const device of devices) device.start(() => [first.mqtt]);
+    const { redis, installation, millrace, devices } = await open();
     await goesOn(devices);
-    const machines = await comesToRest(devices, first);
-    await first.stop();
+    const machines = await comesToRest(devices, millrace);
+    await millrace.stop();
     await redis.cli("FLUSHALL");
     const second = await installation.start();
     expect(await machinesOf(devices, second)).toEqual(machines);
@@ -73,10 +72,7 @@ describe("a Redis that loses its data", () => {
 
 describe("a Redis set back to an older dump", () => {
   test("under a working engine: noticed and repaired", async () => {
-    const { redis, installation } = await open();
-    const millrace = await installation.start();
-    const devices = newDevices();
-    for (const device of devices) device.start(() => [millrace.mqtt]);
+    const { redis, installation, millrace, devices } = await open();
     await goesOn(devices);
     await redis.cli("SAVE");
     await goesOn(devices);
@@ -90,10 +86,7 @@ describe("a Redis set back to an older dump", () => {
   }, 120_000);
 
   test("under an idle engine: noticed and repaired without an event", async () => {
-    const { redis, installation } = await open();
-    const millrace = await installation.start();
-    const devices = newDevices();
-    for (const device of devices) device.start(() => [millrace.mqtt]);
+    const { redis, millrace, devices } = await open();
     await goesOn(devices);
     await redis.cli("SAVE");
     await goesOn(devices);

@@ -1,5 +1,5 @@
 import type { HistoryPage, HistoryStep, SignalReceipt } from "@millrace/gateway/api/operations";
-import type { Instance, Timer } from "@millrace/shared/contract/instance";
+import { type Instance, instanceStatuses, type Timer } from "@millrace/shared/contract/instance";
 import { Command, Option } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
 import { writeTable } from "../output/table.ts";
@@ -22,14 +22,6 @@ interface Page {
   readonly next?: string;
 }
 
-const statuses = [
-  "running",
-  "paused",
-  "done",
-  "failed",
-  "cancelled",
-] satisfies Instance["status"][];
-
 /** `instance list`, `show`, `history`, `signal`. */
 export function instanceCommand(): Command {
   const instance = new Command("instance").description(
@@ -41,7 +33,7 @@ export function instanceCommand(): Command {
     .option("--flow <name>", "of one flow")
     .option("--state <state>", "in one state, `a` or `a.b`")
     .option("--thing <name>", "of one thing")
-    .addOption(new Option("--status <status>", "of one status").choices(statuses))
+    .addOption(new Option("--status <status>", "of one status").choices(instanceStatuses))
     .option("--namespace <name>", "of another namespace")
     .option("--limit <count>", "at most so many", wholeNumber, 50)
     .option("--json", "as JSON")

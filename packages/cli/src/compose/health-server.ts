@@ -1,6 +1,6 @@
-import { listenError } from "@millrace/shared/errors/listen-error";
 import { createServer } from "node:http";
 import type { Health } from "@millrace/gateway/api/operations";
+import { listenError } from "@millrace/shared/errors/listen-error";
 
 /** Health for roles that serve no API: `/healthz` and `/readyz`. @throws OperationalError START-001 */
 export function startHealthServer(

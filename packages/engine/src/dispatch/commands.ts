@@ -214,7 +214,7 @@ export class Commands {
       ticket.add();
       const { to, trace } = newer;
       const writing = this.#results.settle(to, id, "superseded", { by: newer.id }, trace);
-      void this.#whenWritten(writing, () => ticket.done());
+      void isWritten(writing).then((written) => written && ticket.done());
     }
   }
 
@@ -242,17 +242,7 @@ export class Commands {
     if (!written) return this.#release(command);
     const { to, id, trace } = command;
     const writing = this.#results.settle(to, id, outcome, payload, trace);
-    await this.#whenWritten(writing, () => this.#release(command));
-  }
-
-  /** What is not written stays under way: the bookmark does not pass it, and whoever is next does it again. */
-  async #whenWritten(writing: Promise<void>, then: () => void): Promise<void> {
-    try {
-      await writing;
-    } catch {
-      return;
-    }
-    then();
+    if (await isWritten(writing)) this.#release(command);
   }
 
   async #park(command: PendingCommand): Promise<void> {
@@ -261,7 +251,7 @@ export class Commands {
     command.parking = "asked";
     this.#later(command, this.#options.askAgainMs, () => void this.#park(command));
     const { to, id, effect, trace } = command;
-    await this.#whenWritten(this.#results.park(to, id, effect, trace), () => {});
+    await isWritten(this.#results.park(to, id, effect, trace));
   }
 
   /** Nobody waits for it any more. */
@@ -297,6 +287,16 @@ export class Commands {
     this.#stopped = true;
     this.#stopListening();
     for (const command of this.#pending.all()) this.#finish(command);
+  }
+}
+
+/** What is not written stays under way: the bookmark does not pass it, and whoever is next does it again. */
+async function isWritten(writing: Promise<void>): Promise<boolean> {
+  try {
+    await writing;
+    return true;
+  } catch {
+    return false;
   }
 }
 

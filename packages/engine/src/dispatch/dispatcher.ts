@@ -4,7 +4,7 @@ import { messageOf } from "@millrace/shared/errors/operational";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { Gateways } from "@millrace/shared/peer/gateways";
 import { type Clock, sleep } from "@millrace/shared/ports/clock";
-import type { EventLog, LogRecord, Subscription } from "@millrace/shared/ports/event-log";
+import type { EventLog, LogRecord, Subscription, Topic } from "@millrace/shared/ports/event-log";
 import type { StateStore } from "@millrace/shared/ports/state-store";
 import type { LogLine } from "../runtime/engine-host.ts";
 import { Commands } from "./commands.ts";
@@ -140,15 +140,15 @@ export class Dispatcher {
   /** The end of a partition's journal, and when the log took the latest of what there is of it. */
   async #reached(partition: number): Promise<{ time: EpochMs; end: number }> {
     const { log } = this.#parts;
-    const times = (["events", "journal"] as const).map(async (topic) => {
+    const last = async (topic: Topic): Promise<{ time: EpochMs; end: number }> => {
       const { start, end } = await log.bounds(topic, partition);
-      if (start === end) return 0;
+      if (start === end) return { time: 0, end };
       for await (const batch of log.read(topic, partition, end - 1, end))
-        return batch.at(-1)?.time ?? 0;
-      return 0;
-    });
-    const { end } = await log.bounds("journal", partition);
-    return { time: Math.max(...(await Promise.all(times))), end };
+        return { time: batch.at(-1)?.time ?? 0, end };
+      return { time: 0, end };
+    };
+    const [events, journal] = await Promise.all([last("events"), last("journal")]);
+    return { time: Math.max(events.time, journal.time), end: journal.end };
   }
 
   /** What an earlier dispatcher had put aside is in the store, once that has reached the bookmark. */

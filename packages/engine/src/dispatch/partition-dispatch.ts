@@ -1,5 +1,6 @@
 import type { Effect, PublishEffect, SendEffect } from "@millrace/shared/contract/effect";
 import { sendStamp, type Signal } from "@millrace/shared/contract/event-record";
+import type { Instance } from "@millrace/shared/contract/instance";
 import {
   type JournalHeader,
   parseJournalHeader,
@@ -14,7 +15,6 @@ import {
 } from "@millrace/shared/contract/names";
 import { partitionOf } from "@millrace/shared/contract/partition";
 import { type Bookmark, JournalReader } from "@millrace/shared/contract/reader";
-import type { Instance } from "@millrace/shared/contract/instance";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { isOperational, messageOf, OperationalError } from "@millrace/shared/errors/operational";
 import { sleep } from "@millrace/shared/ports/clock";
@@ -36,6 +36,7 @@ export class PartitionDispatch {
   readonly #reader: JournalReader;
   readonly #progress: Progress;
   readonly #logClock: LogClock;
+  readonly #logNow = (): EpochMs => this.#logClock.now();
   /** Below it may be steps that put an earlier dispatcher's commands aside, which the store has not yet. */
   readonly #recoverUntil: number;
   #paused = false;
@@ -60,10 +61,6 @@ export class PartitionDispatch {
     return this.#progress.bookmark;
   }
 
-  logNow(): EpochMs {
-    return this.#logClock.now();
-  }
-
   /** @throws OperationalError LOG-005 when the log has lost records */
   take(records: readonly LogRecord[]): void {
     for (const record of records) this.#takeOne(record);
@@ -73,7 +70,7 @@ export class PartitionDispatch {
   #takeOne(record: LogRecord): void {
     const { counters } = this.#host;
     const before = this.#reader.bookmark;
-    if (record.time > this.logNow()) this.#logClock.learn(record.time);
+    if (record.time > this.#logNow()) this.#logClock.learn(record.time);
     const header = parseJournalHeader(record.header);
     const reading = this.#reader.read(record.offset, header);
     counters.records += 1;
@@ -124,8 +121,7 @@ export class PartitionDispatch {
     const id = effectId(to, instance.generation, instance.seq, effect.index);
     switch (effect.kind) {
       case "command": {
-        const logNow = () => this.logNow();
-        const of = { id, to, partition: this.#partition, offset, trace, logNow };
+        const of = { id, to, partition: this.#partition, offset, trace, logNow: this.#logNow };
         this.#host.commands.begin(of, effect, ticket, instance);
         break;
       }
@@ -177,8 +173,8 @@ export class PartitionDispatch {
 
   /** Goes on with what was put aside of an instance as it was after a record of the journal. */
   resume(instance: Instance, offset: number): void {
-    const logNow = () => this.logNow();
-    this.#host.commands.resume(instance, { partition: this.#partition, offset, logNow });
+    const from = { partition: this.#partition, offset, logNow: this.#logNow };
+    this.#host.commands.resume(instance, from);
   }
 
   /** Ends what is under way; it is not done. */

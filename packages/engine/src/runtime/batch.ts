@@ -10,13 +10,13 @@ import { indexOf } from "./stored.ts";
 /** Effects that an executor has to see; lines for operators are written by the engine itself. */
 const executed: ReadonlySet<string> = new Set(["command", "call", "publish", "send"]);
 
-/** What became of an instance in a batch, for the store to catch up with once it is appended. */
-export interface BatchedInstance {
+/** An instance that steps of a batch have changed. */
+interface Touched {
   readonly id: InstanceId;
   readonly cached: Cached;
-  /** What it was looked up by before the batch. */
-  readonly was: InstanceIndex | undefined;
-  index: InstanceIndex;
+  /** As it was before the batch. */
+  readonly before: Instance | undefined;
+  instance: Instance;
   json: string;
   /** Places in the batch of its steps, oldest first. */
   steps: number[];
@@ -24,10 +24,16 @@ export interface BatchedInstance {
   records: number;
 }
 
+/** What became of an instance in a batch, for the store to catch up with once it is appended. */
+export interface BatchedInstance extends Omit<Touched, "before" | "instance"> {
+  readonly was: InstanceIndex | undefined;
+  readonly index: InstanceIndex;
+}
+
 /** Records decided in one turn, on their way into one append. */
 export class Batch {
   readonly entries: JournalEntry[] = [];
-  readonly instances = new Map<InstanceId, BatchedInstance>();
+  readonly #touched = new Map<InstanceId, Touched>();
   readonly rejections: {
     readonly at: number;
     readonly rejected: Rejected;
@@ -76,6 +82,20 @@ export class Batch {
     this.#add("mark", undefined, "{}", undefined);
   }
 
+  /**
+   * Takes what became of the instances out of the batch. The instances themselves are let go: while the
+   * append is under way, their JSON is enough.
+   */
+  takeInstances(): BatchedInstance[] {
+    const taken = Array.from(this.#touched.values(), ({ before, instance, ...one }) => ({
+      ...one,
+      was: before && indexOf(before),
+      index: indexOf(instance),
+    }));
+    this.#touched.clear();
+    return taken;
+  }
+
   #add(
     kind: JournalEntry["kind"],
     of: { ns: string; key: string } | undefined,
@@ -106,15 +126,13 @@ export class Batch {
   ): void {
     const before = cached.instance;
     cached.change(instance, json);
-    const index = indexOf(instance);
-    const known = this.instances.get(id);
+    const known = this.#touched.get(id);
     if (known === undefined) {
       const steps = step === undefined ? [] : [step];
-      const was = before && indexOf(before);
-      this.instances.set(id, { id, cached, was, index, json, steps, begins, records: 1 });
+      this.#touched.set(id, { id, cached, before, instance, json, steps, begins, records: 1 });
       return;
     }
-    known.index = index;
+    known.instance = instance;
     known.json = json;
     known.records += 1;
     if (begins) {

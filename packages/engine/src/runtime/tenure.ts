@@ -4,7 +4,7 @@ import type { Bookmark } from "@millrace/shared/contract/reader";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import type { DuePage } from "@millrace/shared/ports/state-store";
-import { Batch } from "./batch.ts";
+import { Batch, type BatchedInstance } from "./batch.ts";
 import { Committer } from "./committer.ts";
 import { copyOf } from "./copy.ts";
 import { type Deliveries, Reader } from "./deliveries.ts";
@@ -288,24 +288,27 @@ export class Tenure {
   /** Sends a batch once the one before it is acknowledged, and does not wait for its own answer. */
   async #append(batch: Batch): Promise<void> {
     const { change, position } = this.#position.journal();
+    const instances = batch.takeInstances();
     await this.#appending;
     if (this.#ended) return;
-    this.#appending = this.#appendNow(batch, change, position);
+    this.#appending = this.#appendNow(batch, instances, change, position);
     this.#appending.catch((error: unknown) => this.end(error));
   }
 
-  async #appendNow(batch: Batch, change: PositionChange, position: Position): Promise<void> {
+  async #appendNow(
+    batch: Batch,
+    instances: readonly BatchedInstance[],
+    change: PositionChange,
+    position: Position,
+  ): Promise<void> {
     const appended = await this.#writer.append(batch.entries, change);
     const { counters, onLog } = this.#host;
     counters.appends += 1;
     this.#logClock.learn(appended.time);
-    const changes = Array.from(
-      batch.instances.values(),
-      ({ cached, records, steps: places, ...one }) => {
-        const steps = places.map((place) => appended.offset + place);
-        return { stored: { ...one, steps }, cached, records };
-      },
-    );
+    const changes = instances.map(({ cached, records, steps: places, ...one }) => {
+      const steps = places.map((place) => appended.offset + place);
+      return { stored: { ...one, steps }, cached, records };
+    });
     const rejections = batch.rejections.map(({ at, rejected, json }) =>
       storedRejection(appended.offset + at, rejected, json),
     );

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { instanceStatuses } from "@millrace/shared/contract/instance";
 import { type Json, jsonFault } from "@millrace/shared/contract/json";
 import { DEFAULT_NAMESPACE } from "@millrace/shared/contract/names";
 
@@ -11,7 +12,7 @@ export const instancesQuery = z.strictObject({
   flow: z.string().min(1).optional(),
   state: z.string().min(1).optional(),
   thing: z.string().min(1).optional(),
-  status: z.enum(["running", "paused", "done", "failed", "cancelled"]).optional(),
+  status: z.enum(instanceStatuses).optional(),
   cursor: z
     .string()
     .regex(/^[^/]+\/[^/]+\/[^/]+$/, "not a cursor that a page gave")

@@ -1,7 +1,8 @@
-import { listenError } from "@millrace/shared/errors/listen-error";
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Instance } from "@millrace/shared/contract/instance";
+import { NAME_BYTES_MAX } from "@millrace/shared/contract/names";
 import { outstanding } from "@millrace/shared/core/outstanding";
+import { listenError } from "@millrace/shared/errors/listen-error";
 import { messageOf, OperationalError } from "@millrace/shared/errors/operational";
 import type { PlacedRejection } from "@millrace/shared/ports/state-store";
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
@@ -34,8 +35,6 @@ export interface ApiServer {
 }
 
 const BODY_BYTES_MAX = 256 * 1024;
-/** A key has at most 256 bytes. */
-const PARAMETER_LENGTH_MAX = 256;
 
 /**
  * Serves the HTTP API.
@@ -43,10 +42,11 @@ const PARAMETER_LENGTH_MAX = 256;
  * @throws OperationalError START-001 when the port is in use
  */
 export async function startApi(options: ApiOptions): Promise<ApiServer> {
+  const { host, port } = options;
   const app = fastify({
     bodyLimit: BODY_BYTES_MAX,
     forceCloseConnections: true,
-    routerOptions: { maxParamLength: PARAMETER_LENGTH_MAX },
+    routerOptions: { maxParamLength: NAME_BYTES_MAX },
     // A path that it cannot take apart; the handler of errors is not asked about it.
     frameworkErrors: (error, _request, reply) => {
       void answer(reply, invalid("path", error.message));
@@ -56,13 +56,17 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
   serveHealth(app, options.operations);
   await app.register(async (v1) => serveV1(v1, options), { prefix: "/v1" });
   try {
-    await app.listen({ host: options.host, port: options.port });
+    await app.listen({ host, port });
   } catch (error) {
-    throw portError(error, options);
+    throw listenError(error as NodeJS.ErrnoException, {
+      host,
+      port,
+      setting: "MILLRACE_HTTP_PORT",
+    });
   }
   const address = app.server.address();
   return {
-    port: typeof address === "object" && address !== null ? address.port : options.port,
+    port: typeof address === "object" && address !== null ? address.port : port,
     close: () => app.close(),
   };
 }
@@ -198,8 +202,4 @@ function refuseStrangers(request: FastifyRequest, token: string): void {
   const given = request.headers.authorization ?? "";
   if (timingSafeEqual(digest(given), digest(`Bearer ${token}`))) return;
   throw new OperationalError("API-003", {}, "send `authorization: Bearer …` with MILLRACE_TOKEN");
-}
-
-function portError(error: unknown, { host, port }: ApiOptions): unknown {
-  return listenError(error as NodeJS.ErrnoException, { host, port, setting: "MILLRACE_HTTP_PORT" });
 }

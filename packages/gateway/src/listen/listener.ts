@@ -1,5 +1,5 @@
-import { listenError } from "@millrace/shared/errors/listen-error";
 import { createServer, type Server, type Socket } from "node:net";
+import { listenError } from "@millrace/shared/errors/listen-error";
 import type { CommandOutcome } from "@millrace/shared/peer/gateways";
 import type { Clock } from "@millrace/shared/ports/clock";
 import type { RefusalName } from "../admit/refusals.ts";

@@ -1,6 +1,6 @@
-import { listenError } from "@millrace/shared/errors/listen-error";
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server } from "node:http";
+import { listenError } from "@millrace/shared/errors/listen-error";
 import type {
   CommandMessage,
   CommandOutcome,

@@ -2,7 +2,8 @@ import type { Json, JsonObject } from "./json.ts";
 import type { InstanceRef } from "./names.ts";
 import type { EpochMs } from "./time.ts";
 
-export type InstanceStatus = "running" | "paused" | "done" | "failed" | "cancelled";
+export const instanceStatuses = ["running", "paused", "done", "failed", "cancelled"] as const;
+export type InstanceStatus = (typeof instanceStatuses)[number];
 
 /** XState's state value: a leaf's name, or an object of regions. */
 export type StateValue = string | { readonly [region: string]: StateValue };

@@ -31,13 +31,18 @@ export function decodePart(part: string): string {
   return part.includes("%") ? decodeURIComponent(part) : part;
 }
 
-const NAME_BYTES_MAX = 256;
+export const NAME_BYTES_MAX = 256;
 
 /** @returns what is wrong with a key or a thing's name, or undefined */
 export function nameFault(name: string): string | undefined {
-  if (name === "") return "came out empty";
   if (Buffer.byteLength(name) > NAME_BYTES_MAX) return `has more than ${NAME_BYTES_MAX} bytes`;
-  if (!name.isWellFormed()) return "has half a character in it, a lone surrogate";
+  return textFault(name);
+}
+
+/** @returns what keeps text that was worked out from naming anything, or undefined */
+export function textFault(text: string): string | undefined {
+  if (text === "") return "came out empty";
+  if (!text.isWellFormed()) return "has half a character in it, a lone surrogate";
   return undefined;
 }
 

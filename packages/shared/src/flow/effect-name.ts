@@ -1,3 +1,4 @@
+import { textFault } from "../contract/names.ts";
 import { machineVariables, type Scope } from "./expression.ts";
 import { ExpressionError } from "./expression-error.ts";
 import { compileName, type Template } from "./template.ts";
@@ -19,9 +20,8 @@ export function compileEffectName(text: string, what: string): Template<string> 
   if (name.constant !== undefined) return name;
   const checked = (scope: Scope): string => {
     const value = name(scope);
-    if (value === "") throw new EffectError(`${what} \`${text}\` came out empty`);
-    if (!value.isWellFormed())
-      throw new EffectError(`${what} \`${text}\` has half a character in it, a lone surrogate`);
+    const fault = textFault(value);
+    if (fault !== undefined) throw new EffectError(`${what} \`${text}\` ${fault}`);
     return value;
   };
   return Object.assign(checked, { uses: name.uses });
