@@ -1,10 +1,11 @@
 import type { Instance } from "@millrace/shared/contract/instance";
 import type { Cause, Rejected } from "@millrace/shared/contract/journal-record";
 import { type InstanceId, logKey } from "@millrace/shared/contract/names";
+import type { PositionChange } from "@millrace/shared/contract/position";
 import type { Decision } from "@millrace/shared/core/decision";
 import type { InstanceIndex } from "@millrace/shared/ports/state-store";
 import type { Cached } from "./instance-cache.ts";
-import type { JournalEntry } from "./journal-writer.ts";
+import type { BigInput, JournalEntry } from "./journal-writer.ts";
 import { indexOf } from "./stored.ts";
 
 /** Effects that an executor has to see; lines for operators are written by the engine itself. */
@@ -44,7 +45,15 @@ export class Batch {
     readonly level: string;
     readonly message: string;
   }[] = [];
+  /** The latest input with more than one record; no other makes a batch too much for one append. */
+  big: BigInput | undefined;
+  /** Of the entries, so that a batch is known to be full; a rough 200 for key and header of each. */
   bytes = 0;
+
+  /** @param position before the input, of which the entries from here on come */
+  beginBig(position: PositionChange): void {
+    this.big = { at: this.entries.length, position };
+  }
 
   addStep(
     id: InstanceId,
@@ -104,7 +113,7 @@ export class Batch {
     fx?: readonly string[],
   ): number {
     const key = of === undefined ? null : logKey(of.ns, of.key);
-    this.bytes += value.length + 200;
+    this.bytes += Buffer.byteLength(value) + 200;
     return (
       this.entries.push({
         kind,

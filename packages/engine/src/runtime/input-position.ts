@@ -50,11 +50,16 @@ export class InputPosition {
     return this.#movedAt === undefined ? undefined : this.#movedAt + markMs;
   }
 
+  /** What an append would have to say of what is decided so far. */
+  change(): PositionChange {
+    const { offset, time } = this.#position;
+    const moved = Object.keys(this.#stamps).length > 0;
+    return { offset, time, ...(moved && { stamps: { ...this.#stamps } }) };
+  }
+
   /** What the next append has to say, and the position after it. */
   journal(): { change: PositionChange; position: Position } {
-    const { offset, time } = this.#position;
-    const stamps = Object.keys(this.#stamps).length > 0 ? this.#stamps : undefined;
-    const change = { offset, time, ...(stamps && { stamps }) };
+    const change = this.change();
     this.#position = movePosition(this.#position, change);
     this.#stamps = {};
     this.#movedAt = undefined;

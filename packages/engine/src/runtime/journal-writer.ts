@@ -23,6 +23,14 @@ export interface JournalEntry {
   readonly trace?: string;
 }
 
+/** An input with so many records that one append may not hold them. */
+export interface BigInput {
+  /** Place of its first record in the batch. */
+  readonly at: number;
+  /** The position before it. */
+  readonly position: PositionChange;
+}
+
 /** Why an owner may not go on with what it has in memory. */
 export class OwnershipLost extends Error {
   override readonly name = "OwnershipLost";
@@ -49,20 +57,34 @@ export class JournalWriter {
 
   /**
    * Appends all of it at once, but for what is too much for one append: one event that hundreds of
-   * instances hear of. Its parts count one by one, and the position passes the event with the last; an
-   * owner that takes the event anew finds those that have had it (`Instance.in`).
+   * instances hear of. What stands before it goes first, with its own position. The parts of the event
+   * count one by one, and the position passes it with the last; an owner that takes the event anew finds
+   * those that have had it (`Instance.in`).
    *
    * @param position what the last record is to say of the input
+   * @param big where a record that many instances hear of begins, the last input of these
    * @returns where the first record stands, and the log time of the last
    * @throws OwnershipLost when what stands in the log is not, or may not be, what was meant
    */
-  async append(entries: readonly JournalEntry[], position: PositionChange): Promise<Appended> {
+  async append(
+    entries: readonly JournalEntry[],
+    position: PositionChange,
+    big?: BigInput,
+  ): Promise<Appended> {
+    const last = entries.length - 1;
     const records = entries.map((entry, i) =>
-      this.#record(entry, this.#n + 1 + i, i === entries.length - 1 ? position : undefined),
+      this.#record(entry, this.#n + 1 + i, i === last ? position : undefined),
     );
     const { offset } = this.bookmark;
+    if (bytesOf(records) <= APPEND_BYTES_MAX) return await this.#appendPart(records);
+    const before = big?.at ?? 0;
+    const end = entries[before - 1];
+    if (big !== undefined && end !== undefined) {
+      records[before - 1] = this.#record(end, this.#n + before, big.position);
+      await this.#appendPart(records.slice(0, before));
+    }
     let time = 0;
-    for (const part of inParts(records)) time = (await this.#appendPart(part)).time;
+    for (const part of inParts(records.slice(before))) time = (await this.#appendPart(part)).time;
     return { offset, time };
   }
 
@@ -140,7 +162,14 @@ function inParts(records: readonly NewRecord[]): NewRecord[][] {
   return parts;
 }
 
-/** At most as many bytes as this: three of UTF-8 for a character of text. */
+function bytesOf(records: readonly NewRecord[]): number {
+  return records.reduce((sum, record) => sum + sizeOf(record), 0);
+}
+
 function sizeOf({ key, header, value }: NewRecord): number {
-  return 3 * ((key?.length ?? 0) + header.length + (value?.length ?? 0));
+  return byteLength(key) + byteLength(header) + byteLength(value);
+}
+
+function byteLength(text: NewRecord["value"]): number {
+  return text === null ? 0 : Buffer.byteLength(text);
 }

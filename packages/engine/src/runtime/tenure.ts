@@ -26,7 +26,7 @@ import { TurnDecider } from "./turn-decider.ts";
  *   T1 memory may run ahead of the journal, the store and the outside world never;
  *   T2 inputs are decided in the order of the log, timers among them by the time they are due;
  *   T3 all records of one input go into one append, so that an input is taken whole or not at all; what
- *      is too much for one goes in parts, and who had it already ignores it when it is taken anew;
+ *      is too much for one goes in parts, alone, and who had it already ignores it when it is taken anew;
  *   T4 the position in the journal passes an input only together with what came of it, and after its
  *      copies for other partitions are acknowledged;
  *   T5 no timer fires before all input that the log took up to its time has been read.
@@ -301,7 +301,7 @@ export class Tenure {
     change: PositionChange,
     position: Position,
   ): Promise<void> {
-    const appended = await this.#writer.append(batch.entries, change);
+    const appended = await this.#writer.append(batch.entries, change, batch.big);
     const { counters, onLog } = this.#host;
     counters.appends += 1;
     this.#logClock.learn(appended.time);

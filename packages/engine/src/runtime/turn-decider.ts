@@ -130,6 +130,7 @@ export class TurnDecider {
       return false;
     }
     const trace = header?.trace;
+    if (one.faults.length + one.deliveries.length > 1) batch.beginBig(this.#position.change());
     for (const { code, detail, ns, flow, type } of one.faults) {
       const cause = causeOfFault(type, record.offset);
       const payload = payloadAsCame(record.value);
