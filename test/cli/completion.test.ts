@@ -58,7 +58,7 @@ describe("the words that TAB offers", () => {
     expect((await runMillrace(["--help"])).stdout).not.toMatch(/^ +complete /m);
   });
 
-  test("do not wait for a server that is slow", async () => {
+  test("do not wait for a server that does not answer", async () => {
     const server = createServer(() => {}).listen(0, "127.0.0.1");
     onTestFinished(() => {
       server.closeAllConnections();
@@ -66,10 +66,8 @@ describe("the words that TAB offers", () => {
     });
     await until(() => server.listening);
     const { port } = server.address() as AddressInfo;
-    const startMs = performance.now();
     const env = { MILLRACE_URL: `http://127.0.0.1:${port}` };
     expect(await offered(["instance", "show", ""], env)).toEqual([]);
-    expect(performance.now() - startMs).toBeLessThan(4_000);
   });
 
   test("are a server's flows, keys and inputs", { timeout: 30_000 }, async () => {

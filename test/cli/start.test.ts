@@ -1,6 +1,8 @@
 import { createServer } from "node:net";
 import { once } from "node:events";
+import { readdirSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import mqtt from "mqtt";
 import { expect, onTestFinished, test } from "vitest";
@@ -49,6 +51,31 @@ test("a data folder serves one process, and another log is not mistaken for it",
   const third = installation.launch({ args: ["--partitions", "4"] });
   await expect(third.ready()).rejects.toThrow(/LOG-004 .*8 partitions.*asks for 4/);
 });
+
+test("a data folder serves one process, however long its path, and another once that is killed", async () => {
+  const folder = join(newDataFolder("start"), "x".repeat(120));
+  const flows = newDataFolder("flows");
+  const env = { MILLRACE_LOG_URL: `file:${folder}` };
+  const installation = embeddedInstallation(flows, env);
+  const first = await installation.start();
+  const elsewhere = embeddedInstallation(flows, { ...env, TMPDIR: newDataFolder("elsewhere") });
+  await expect(elsewhere.launch().ready()).rejects.toThrow(/START-003/);
+  await first.kill();
+  const third = await installation.start();
+  await third.stop();
+  expect(readdirSync(folder).filter((name) => name.endsWith(".sock"))).toEqual([]);
+});
+
+test.each(["", "/below"])(
+  "a data folder that cannot be one is a clear error: a file%s",
+  async (below) => {
+    const file = join(newDataFolder("start"), "file");
+    writeFileSync(file, "");
+    const { code, stderr } = await refusal(["--log-url", `file:${file}${below}`]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^millrace: START-004 .*(EEXIST|ENOTDIR)/);
+  },
+);
 
 test("says that it is ready in one line, and stops in good order when it is told to", async () => {
   const folder = newDataFolder("start");

@@ -77,13 +77,14 @@ describe("the HTTP API", () => {
     ["that is over 256 KiB", tooBig, "body", "too large"],
   ])("refuses a signal %s: it names the field", async (_, body, field, problem) => {
     const { status, code, facts, detail } = await problemOf(await signal(body));
-    expect([status, code]).toEqual([400, "API-002"]);
+    expect([status, code]).toEqual([body === tooBig ? 413 : 400, "API-002"]);
     expect(facts).toEqual({ field, problem: expect.stringContaining(problem) as string });
     expect(detail).toBe(`${field}: ${facts["problem"] as string}`);
   });
 
   test.each(["text/plain", "application/xml"])("refuses a body of %s", async (type) => {
-    expect((await problemOf(await signal('{"type":"tick"}', { type }))).code).toBe("API-002");
+    const { status, code } = await problemOf(await signal('{"type":"tick"}', { type }));
+    expect([status, code]).toEqual([415, "API-002"]);
   });
 
   test.each([

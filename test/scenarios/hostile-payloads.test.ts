@@ -56,6 +56,10 @@ describe("a payload", () => {
     expect(await survives("keep", '{"type":"xstate.stop"}')).toEqual([]);
   });
 
+  test("with a member `constructor` is rejected, however deep", async () => {
+    expect(await survives("keep", '{"a":[{"constructor":1}]}')).toEqual(["bad-payload"]);
+  });
+
   test.each([101, 50_000])("nested %i deep is rejected", async (levels) => {
     expect(await survives("keep", deep(levels))).toEqual(["bad-payload"]);
   });

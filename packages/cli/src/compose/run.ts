@@ -173,7 +173,7 @@ async function startGateway(
   closing: Closing,
 ): Promise<Gateway> {
   const { host, mqttPort, peerUrl, token, keepUnmatched } = config;
-  const peerPort = peerUrl === undefined ? 0 : Number(new URL(peerUrl).port);
+  const peerPort = peerUrl === undefined ? 0 : Number(peerUrl.split(":").at(-1));
   const gateway = await Gateway.start({
     log,
     sessions,

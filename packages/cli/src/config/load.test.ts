@@ -77,6 +77,17 @@ describe("settings", () => {
     expect(() => load({ file: yaml("- a") })).toThrow(/CONFIG-002/);
   });
 
+  test.each([
+    { logUrl: "kafka://broker:99999" },
+    { logUrl: "kafka://a:9092,:9092" },
+    { logUrl: "kafkas://user:%zz@broker:9092" },
+    { stateUrl: "redis://r:99999" },
+    { peerUrl: "ws://host:99999" },
+    { peerUrl: "ws://host" },
+  ])("are addresses that can be read: not %j", (flags) => {
+    expect(() => load({ flags })).toThrow(/CONFIG-002/);
+  });
+
   test("that are secret are not shown", () => {
     expect(() => load({ env: { MILLRACE_TOKEN: "hunter2" } })).not.toThrow(/hunter2/);
     const url = "amqp://me:hunter2@host";

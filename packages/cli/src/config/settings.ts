@@ -12,6 +12,23 @@ const list = z.string().transform((text) =>
     .filter((one) => one !== ""),
 );
 
+/** An address whose login and hosts can be read, several of them after each other with commas; or a folder. */
+function address(form: RegExp): z.ZodString {
+  return z.string().regex(form).refine(hasHosts);
+}
+
+function hasHosts(url: string): boolean {
+  const parts = /^[a-z+]+:\/\/(?:([^@/]*)@)?([^/?]*)/.exec(url);
+  if (parts === null) return true; // a folder
+  const [, login = "", hosts = ""] = parts;
+  try {
+    decodeURIComponent(login);
+    return hosts.split(",").every((host) => URL.canParse(`http://${host}`));
+  } catch {
+    return false;
+  }
+}
+
 /** Risks that an operator can accept with MILLRACE_ALLOW. */
 export const risks = [
   "single-broker",
@@ -35,7 +52,7 @@ export const settings = {
   logUrl: {
     env: "MILLRACE_LOG_URL",
     flag: "--log-url <url>",
-    schema: z.string().regex(/^(kafkas?:\/\/.+|file:.+)$/),
+    schema: address(/^(kafkas?:\/\/.+|file:.+)$/),
     wanted: "kafka://host:port,…, kafkas://user:password@host:port or file:DIR",
     description: "where the log is kept (default: file:.millrace)",
     secret: true,
@@ -43,7 +60,7 @@ export const settings = {
   stateUrl: {
     env: "MILLRACE_STATE_URL",
     flag: "--state-url <url>",
-    schema: z.string().regex(/^(rediss?(\+cluster)?:\/\/.+|file:.+)$/),
+    schema: address(/^(rediss?(\+cluster)?:\/\/.+|file:.+)$/),
     wanted: "redis://host:port, redis+cluster://host:port,… or file:DIR",
     description: "where state is kept (default: the folder of the log)",
     secret: true,
@@ -79,7 +96,7 @@ export const settings = {
   peerUrl: {
     env: "MILLRACE_PEER_URL",
     flag: "--peer-url <url>",
-    schema: z.string().regex(/^ws:\/\/[^/]+:\d+$/),
+    schema: address(/^ws:\/\/[^/]+:\d+$/),
     wanted: "ws://host:port",
     description: "where other processes reach this gateway (default: any free port of the host)",
   },

@@ -14,9 +14,9 @@ import {
   logKey,
 } from "@millrace/shared/contract/names";
 import { partitionOf } from "@millrace/shared/contract/partition";
-import { type Bookmark, JournalReader } from "@millrace/shared/contract/reader";
+import { type Bookmark, gapError, JournalReader } from "@millrace/shared/contract/reader";
 import type { EpochMs } from "@millrace/shared/contract/time";
-import { isOperational, messageOf, OperationalError } from "@millrace/shared/errors/operational";
+import { isOperational, messageOf } from "@millrace/shared/errors/operational";
 import { sleep } from "@millrace/shared/ports/clock";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import { LogClock } from "../runtime/log-clock.ts";
@@ -74,14 +74,7 @@ export class PartitionDispatch {
     const header = parseJournalHeader(record.header);
     const reading = this.#reader.read(record.offset, header);
     counters.records += 1;
-    if (reading === "gap") {
-      const facts = { topic: "journal", partition: this.#partition, offset: record.offset };
-      throw new OperationalError(
-        "LOG-005",
-        facts,
-        `journal/${this.#partition}: records are missing before ${record.offset}`,
-      );
-    }
+    if (reading === "gap") throw gapError(this.#partition, record.offset);
     if (reading === "counts" && header !== undefined) this.#execute(header, record, before);
     else if (reading === "void") counters.void += 1;
     this.#progress.read(this.#reader.bookmark);

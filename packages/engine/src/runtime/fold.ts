@@ -9,10 +9,9 @@ import {
 } from "@millrace/shared/contract/journal-record";
 import { type InstanceId, instanceId } from "@millrace/shared/contract/names";
 import { movePosition, type Position } from "@millrace/shared/contract/position";
-import { type Bookmark, JournalReader } from "@millrace/shared/contract/reader";
+import { type Bookmark, gapError, JournalReader } from "@millrace/shared/contract/reader";
 import { evolve } from "@millrace/shared/core/evolve/evolve";
 import { assert } from "@millrace/shared/errors/assert";
-import { OperationalError } from "@millrace/shared/errors/operational";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import type {
   StoredInstance,
@@ -54,14 +53,7 @@ export class Fold {
   take(record: LogRecord): void {
     const header = parseJournalHeader(record.header);
     const reading = this.#reader.read(record.offset, header);
-    if (reading === "gap") {
-      const facts = { topic: "journal", partition: this.#partition, offset: record.offset };
-      throw new OperationalError(
-        "LOG-005",
-        facts,
-        `journal/${this.#partition}: records are missing before ${record.offset}`,
-      );
-    }
+    if (reading === "gap") throw gapError(this.#partition, record.offset);
     if (reading !== "counts" || header === undefined) return;
     this.#apply(header, record);
     if (header.pos !== undefined) this.#position = movePosition(this.#position, header.pos);

@@ -23,7 +23,8 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   "STATE-003": 503,
 };
 
-export function problemOf(error: unknown): Problem {
+/** @param status in place of the one that goes with its code */
+export function problemOf(error: unknown, status?: number): Problem {
   if (!isOperational(error)) {
     return problemOf(
       new OperationalError(
@@ -39,7 +40,7 @@ export function problemOf(error: unknown): Problem {
   return {
     type: `urn:millrace:error:${code}`,
     title,
-    status: statuses[code] ?? 500,
+    status: status ?? statuses[code] ?? 500,
     code,
     detail,
     facts,

@@ -1,12 +1,18 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { Instance } from "@millrace/shared/contract/instance";
 import { NAME_BYTES_MAX } from "@millrace/shared/contract/names";
 import { outstanding } from "@millrace/shared/core/outstanding";
 import { listenError } from "@millrace/shared/errors/listen-error";
 import { messageOf, OperationalError } from "@millrace/shared/errors/operational";
 import type { PlacedRejection } from "@millrace/shared/ports/state-store";
-import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import {
+  fastify,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from "fastify";
 import type * as z from "zod";
+import { isSameSecret } from "../admit/same-secret.ts";
 import type { Operations } from "./operations.ts";
 import { invalid, notFound, PROBLEM_JSON, problemOf } from "./problem.ts";
 import {
@@ -52,6 +58,7 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
       void answer(reply, invalid("path", error.message));
     },
   });
+  app.removeContentTypeParser("text/plain"); // a body is JSON
   answerInProblems(app, options);
   serveHealth(app, options.operations);
   await app.register(async (v1) => serveV1(v1, options), { prefix: "/v1" });
@@ -73,24 +80,25 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
 
 function answerInProblems(app: FastifyInstance, { onFault }: ApiOptions): void {
   app.setErrorHandler((error, request, reply) => {
-    const known = wrongRequest(error) ?? error;
-    if (!(known instanceof OperationalError)) onFault(request.url, messageOf(known));
-    return answer(reply, known);
+    const wrong = wrongRequest(error);
+    if (wrong !== undefined) return answer(reply, wrong, (error as FastifyError).statusCode);
+    if (!(error instanceof OperationalError)) onFault(request.url, messageOf(error));
+    return answer(reply, error);
   });
   app.setNotFoundHandler((request) => {
     throw notFound(`${request.method} ${request.url.split("?")[0]}`);
   });
 }
 
-function answer(reply: FastifyReply, error: unknown): FastifyReply {
-  const problem = problemOf(error);
+function answer(reply: FastifyReply, error: unknown, status?: number): FastifyReply {
+  const problem = problemOf(error, status);
   if (problem.status === 401) void reply.header("www-authenticate", "Bearer"); // RFC 9110, 11.6.1
   return reply.code(problem.status).type(PROBLEM_JSON).send(problem);
 }
 
-/** What fastify itself refuses: a body that is no JSON, or too large. */
+/** What fastify itself refuses: a body that is no JSON (400, 415), or too large (413). */
 function wrongRequest(error: unknown): OperationalError | undefined {
-  const { statusCode, message } = error as { statusCode?: number; message?: string };
+  const { statusCode, message } = error as Partial<FastifyError>;
   if (error instanceof OperationalError || statusCode === undefined || statusCode >= 500)
     return undefined;
   return invalid("body", message ?? "not valid");
@@ -198,8 +206,6 @@ function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], un
 }
 
 function refuseStrangers(request: FastifyRequest, token: string): void {
-  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-  const given = request.headers.authorization ?? "";
-  if (timingSafeEqual(digest(given), digest(`Bearer ${token}`))) return;
+  if (isSameSecret(request.headers.authorization ?? "", `Bearer ${token}`)) return;
   throw new OperationalError("API-003", {}, "send `authorization: Bearer …` with MILLRACE_TOKEN");
 }

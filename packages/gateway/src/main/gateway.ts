@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import { DEFAULT_NAMESPACE } from "@millrace/shared/contract/names";
 import { messageOf } from "@millrace/shared/errors/operational";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
@@ -9,6 +8,7 @@ import { type Clock, randomName } from "@millrace/shared/ports/clock";
 import type { EventLog } from "@millrace/shared/ports/event-log";
 import type { SessionHolder, SessionStore } from "@millrace/shared/ports/session-store";
 import { refuse } from "../admit/refusals.ts";
+import { isSameSecret } from "../admit/same-secret.ts";
 import { Ingest } from "../ingest/ingest.ts";
 import type {
   Admission,
@@ -248,9 +248,7 @@ export class Gateway {
 
 function admit(request: ConnectRequest, token: string | undefined): Admission {
   if (token === undefined) return { ns: DEFAULT_NAMESPACE };
-  const digest = (text: Buffer | string): Buffer => createHash("sha256").update(text).digest();
-  const right = timingSafeEqual(digest(request.password ?? ""), digest(token));
-  if (right) return { ns: DEFAULT_NAMESPACE };
+  if (isSameSecret(request.password ?? "", token)) return { ns: DEFAULT_NAMESPACE };
   return refuse("bad-credentials", "the password is not MILLRACE_TOKEN");
 }
 

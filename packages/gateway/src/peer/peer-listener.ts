@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import { listenError } from "@millrace/shared/errors/listen-error";
 import type {
@@ -9,6 +8,7 @@ import type {
 import { type PeerAnswer, type PeerRequest, parseRequests } from "@millrace/shared/peer/messages";
 import { FrameOutbox } from "@millrace/shared/peer/outbox";
 import { type WebSocket, WebSocketServer } from "ws";
+import { isSameSecret } from "../admit/same-secret.ts";
 
 /** What dispatchers and other gateways may ask of this one. */
 export interface PeerService {
@@ -144,13 +144,7 @@ function serve(request: PeerRequest, service: PeerService, outbox: FrameOutbox<P
 
 function isAllowed({ headers }: IncomingMessage, token: string | undefined): boolean {
   if (token === undefined) return true;
-  return sameText(headers.authorization ?? "", `Bearer ${token}`);
-}
-
-/** Compares in a time that does not tell how much was right. */
-function sameText(a: string, b: string): boolean {
-  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
+  return isSameSecret(headers.authorization ?? "", `Bearer ${token}`);
 }
 
 function listen(server: Server, { host, port }: PeerListenerOptions): Promise<number> {

@@ -16,6 +16,8 @@ export function jsonFault(value: Json, depthMax = JSON_DEPTH_MAX): string | unde
     return Number.isFinite(value) ? undefined : "it has a number that is too large";
   }
   if (typeof value !== "object" || value === null) return undefined;
+  // cel-js takes it for the class of the object, and then no expression can look at any of it.
+  if (Object.hasOwn(value, "constructor")) return "it has a member called `constructor`";
   if (depthMax === 0) return `it is nested more than ${JSON_DEPTH_MAX} deep`;
   for (const inner of Object.values(value)) {
     const fault = jsonFault(inner as Json, depthMax - 1);

@@ -1,4 +1,5 @@
 import { assert } from "../errors/assert.ts";
+import { OperationalError } from "../errors/operational.ts";
 import type { JournalHeader } from "./journal-record.ts";
 
 /**
@@ -22,6 +23,15 @@ export interface Bookmark {
 export const startBookmark: Bookmark = { offset: 0, epoch: -1, n: 0 };
 
 export type Reading = "claim" | "counts" | "void" | "gap";
+
+/** What a reader that found a gap has to say (R2). */
+export function gapError(partition: number, offset: number): OperationalError<"LOG-005"> {
+  return new OperationalError(
+    "LOG-005",
+    { topic: "journal", partition, offset },
+    `journal/${partition}: records are missing before ${offset}`,
+  );
+}
 
 export class JournalReader {
   #offset: number;

@@ -12,6 +12,7 @@ export const catalogue = {
   "START-001": { title: "the port is in use", retry: "after-repair" },
   "START-002": { title: "the servers are not safe to keep state on", retry: "after-repair" },
   "START-003": { title: "another process uses this data folder", retry: "after-repair" },
+  "START-004": { title: "the data folder cannot be used", retry: "after-repair" },
   "LOG-001": { title: "the log cannot be reached", retry: "later" },
   "LOG-002": { title: "an append was not answered", retry: "later" },
   "LOG-003": { title: "the log refused a record", retry: "never" },
@@ -42,6 +43,7 @@ export interface ErrorFacts {
   "START-001": { host: string; port: number; setting: string };
   "START-002": { risk: string; allow: string };
   "START-003": { folder: string; pid?: number };
+  "START-004": { folder: string; cause: string };
   "LOG-001": { what: string; cause: string };
   "LOG-002": { topic: string; partition: number; cause: string };
   "LOG-003": { topic: string; partition: number; cause: string };

@@ -96,10 +96,8 @@ describe("an expression", () => {
     expect(worked("event.m", { m })).toBe(m);
   });
 
-  test("matches in linear time", () => {
-    const began = performance.now();
+  test("matches in linear time: a matcher that backtracks would not come to an end here", () => {
     expect(worked("event.s.matches('^(a+)+$')", { s: `${"a".repeat(50_000)}!` })).toBe(false);
-    expect(performance.now() - began).toBeLessThan(2_000);
   });
 
   test.each<[string, string, JsonObject?]>([

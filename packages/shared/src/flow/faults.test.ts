@@ -38,6 +38,7 @@ machine: # ← missing-member machine | a state with a \`route\` needs an \`id\`
     - raise: { a: 1 } # ← missing-member machine.exit[0].raise | \`type\` is missing`,
   "no machine": "# ← missing-member | `machine` is missing",
   "values of another kind": `
+params: { constructor: 1 } # ← wrong-value params.constructor | cannot be the name of a member
 strict: "yes" # ← wrong-value strict | expected boolean, found "yes"
 start: e # ← wrong-value start | expected array, found "e"
 inputs: # ← wrong-value inputs | expected object, found null

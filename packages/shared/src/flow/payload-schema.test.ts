@@ -23,11 +23,9 @@ describe("a payload's schema", () => {
     expect(misfit({ a: 1 })).toBe("payload must NOT have additional properties");
   });
 
-  test("matches patterns in linear time", () => {
+  test("matches patterns in linear time: a matcher that backtracks would not come to an end here", () => {
     const misfit = compilePayloadSchema({ pattern: "^(a+)+$" });
-    const began = performance.now();
     expect(misfit(`${"a".repeat(50_000)}!`)).toBeDefined();
-    expect(performance.now() - began).toBeLessThan(2_000);
   });
 
   test.each([

@@ -11,6 +11,10 @@ import { DURATION_MS_MAX, parseDurationMs } from "../contract/time.ts";
 
 const json = z.json().meta({ id: "Json" });
 const text = z.string();
+/** A member of what expressions look at; cel-js takes this one for the class of the object. */
+const member = z.string().refine((name) => name !== "constructor", {
+  error: "`constructor` cannot be the name of a member, which expressions could not look at",
+});
 
 /** How a duration is written, for whoever wrote something else. */
 export const durationForms = `write 250ms, 30s, 5m, 2h or 1d, up to ${DURATION_MS_MAX / 86_400_000}d, a number of milliseconds, or \${…}`;
@@ -104,7 +108,7 @@ const callRequest = {
 /** One action; its first member says which. */
 const actionSchemas = {
   assign: z
-    .strictObject({ assign: z.record(text, json) })
+    .strictObject({ assign: z.record(member, json) })
     .meta({ description: "Sets members of the context; every string is an expression" }),
   command: z
     .strictObject({
@@ -230,7 +234,7 @@ const machine = z
   .strictObject({
     ...stateShape,
     states: z.record(text, state).optional(),
-    context: z.record(text, json).optional(),
+    context: z.record(member, json).optional(),
     version: text.optional(),
   })
   .meta({ description: "An XState v5 machine config" });
@@ -258,7 +262,7 @@ export const flowSchema = z
     keepDone: duration.optional().meta({
       description: "How long an ended instance stays findable; 7d by default",
     }),
-    params: z.record(text, json).optional(),
+    params: z.record(member, json).optional(),
     inputs: z.record(nameOf("an input"), inputSchema).optional(),
     commands: z.record(nameOf("a command"), commandSchema).optional(),
     machine,
