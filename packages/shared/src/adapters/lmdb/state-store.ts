@@ -35,9 +35,7 @@ import type { Environment } from "./environment.ts";
  * The embedded store. Keys begin with what they are for:
  *
  *     [meta, partition]                 epoch, log, journal bookmark, input position
- *     [instance, partition, id]         the instance, encoded
- *     [index, partition, id]            what it is found by, to know what to take back
- *     [steps, partition, id]            journal offsets of its last steps
+ *     [instance, partition, id]         the instance, what it is found by, offsets of its last steps
  *     [due, partition, time, id]        its earliest timer
  *     [parked, partition, id]
  *     [rejection, partition, offset]
@@ -47,14 +45,12 @@ import type { Environment } from "./environment.ts";
  */
 const META = 0;
 const INSTANCE = 1;
-const INDEX = 2;
-const STEPS = 3;
-const DUE = 4;
-const PARKED = 5;
-const REJECTION = 6;
-const BY_FLOW = 7;
-const BY_STATE = 8;
-const BY_THING = 9;
+const DUE = 2;
+const PARKED = 3;
+const REJECTION = 4;
+const BY_FLOW = 5;
+const BY_STATE = 6;
+const BY_THING = 7;
 
 /** lmdb takes no longer keys. */
 const KEY_BYTES_MAX = 1_900;
@@ -65,6 +61,9 @@ interface Meta {
   readonly journal: Bookmark;
   readonly input: { offset: number; time: number; stamps: [string, { n: number; time: number }][] };
 }
+
+/** One entry, so that a commit looks up one place for it: its JSON, what it is found by, its last steps. */
+type Entry = readonly [json: string, index: InstanceIndex, steps: readonly number[]];
 
 export class LmdbStateStore implements StateStore {
   readonly #environment: Environment;
@@ -77,6 +76,10 @@ export class LmdbStateStore implements StateStore {
 
   #meta(partition: number): Meta | undefined {
     return this.#db.get([META, partition]) as Meta | undefined;
+  }
+
+  #entry(partition: number, id: InstanceId): Entry | undefined {
+    return this.#db.get([INSTANCE, partition, id]) as Entry | undefined;
   }
 
   async claim(partition: number, epoch: number, log: string): Promise<StoredPartition> {
@@ -101,8 +104,8 @@ export class LmdbStateStore implements StateStore {
     this.#expect(partition, at);
     const found = new Map<InstanceId, string>();
     for (const id of ids) {
-      const json = this.#db.get([INSTANCE, partition, id]) as string | undefined;
-      if (json !== undefined) found.set(id, json);
+      const entry = this.#entry(partition, id);
+      if (entry !== undefined) found.set(id, entry[0]);
     }
     return found;
   }
@@ -140,26 +143,14 @@ export class LmdbStateStore implements StateStore {
   }
 
   #putInstance(partition: number, stored: StoredInstance): void {
-    const { id, json, index, was, steps } = stored;
-    void this.#db.put([INSTANCE, partition, id], json);
-    const old = was ?? (this.#db.get([INDEX, partition, id]) as InstanceIndex | undefined);
-    if (JSON.stringify(old) !== JSON.stringify(index)) this.#reindex(partition, id, old, index);
-    if (steps.length === 0) return;
-    const before = (this.#db.get([STEPS, partition, id]) as number[] | undefined) ?? [];
-    void this.#db.put([STEPS, partition, id], mergeSteps(before, stored));
-  }
-
-  #reindex(
-    partition: number,
-    id: InstanceId,
-    old: InstanceIndex | undefined,
-    index: InstanceIndex,
-  ): void {
+    const { id, json, index } = stored;
+    const [, old, steps = []] = this.#entry(partition, id) ?? [];
+    const entry: Entry = [json, index, mergeSteps(steps, stored)];
+    void this.#db.put([INSTANCE, partition, id], entry);
     const wanted = keysOf(partition, id, index);
     const had = old === undefined ? new Map<string, Key>() : keysOf(partition, id, old);
     for (const [name, key] of had) if (!wanted.has(name)) void this.#db.remove(key);
     for (const [name, key] of wanted) if (!had.has(name)) void this.#db.put(key, partition);
-    void this.#db.put([INDEX, partition, id], index);
   }
 
   #page(partition: number, { after, by }: DueRange): DuePage {
@@ -183,12 +174,12 @@ export class LmdbStateStore implements StateStore {
   // ---- look-ups
 
   async instance(partition: number, id: InstanceId): Promise<Instance | undefined> {
-    const json = this.#db.get([INSTANCE, partition, id]) as string | undefined;
-    return json === undefined ? undefined : (JSON.parse(json) as Instance);
+    const entry = this.#entry(partition, id);
+    return entry && (JSON.parse(entry[0]) as Instance);
   }
 
   async history(partition: number, id: InstanceId): Promise<readonly number[]> {
-    return (this.#db.get([STEPS, partition, id]) as number[] | undefined) ?? [];
+    return this.#entry(partition, id)?.[2] ?? [];
   }
 
   async instances(query: InstanceQuery): Promise<InstancePage> {
@@ -198,10 +189,9 @@ export class LmdbStateStore implements StateStore {
       const id = (key as unknown as Key[]).at(-1) as InstanceId;
       if (id === query.cursor) continue;
       const partition = value as number;
-      const index = this.#db.get([INDEX, partition, id]) as InstanceIndex | undefined;
-      if (index === undefined || !isWanted(id, index, query)) continue;
+      const [json, index] = this.#entry(partition, id) ?? [];
+      if (json === undefined || index === undefined || !isWanted(id, index, query)) continue;
       if (items.length === query.limit) return { items, ...(last !== undefined && { next: last }) };
-      const json = this.#db.get([INSTANCE, partition, id]) as string;
       items.push(JSON.parse(json) as Instance);
       last = id;
     }
@@ -242,7 +232,8 @@ export class LmdbStateStore implements StateStore {
     const range = { start: [PARKED, partition], end: [PARKED, partition + 1] };
     for (const key of this.#db.getKeys(range as never)) {
       const id = (key as unknown as Key[])[2] as InstanceId;
-      found.push(JSON.parse(this.#db.get([INSTANCE, partition, id]) as string) as Instance);
+      const [json] = this.#entry(partition, id) ?? [];
+      if (json !== undefined) found.push(JSON.parse(json) as Instance);
     }
     return found;
   }
