@@ -219,13 +219,13 @@ export function eventLogSuite(name: string, start: () => Promise<LogUnderTest>):
     test("keeps a group's bookmarks with their notes", async () => {
       const member = await join(log, "journal", "g8");
       await until(() => member.held.size === log.partitions);
-      expect(await member.subscription.bookmarked(0)).toBeUndefined();
+      expect(await log.bookmarked("journal", "g8", 0)).toBeUndefined();
       await member.subscription.bookmark(0, 7, "3/4");
-      expect(await member.subscription.bookmarked(0)).toEqual({ offset: 7, note: "3/4" });
+      expect(await log.bookmarked("journal", "g8", 0)).toEqual({ offset: 7, note: "3/4" });
       await member.subscription.close();
       const next = await join(log, "journal", "g8");
       await until(() => next.held.size === log.partitions);
-      expect(await next.subscription.bookmarked(0)).toEqual({ offset: 7, note: "3/4" });
+      expect(await log.bookmarked("journal", "g8", 0)).toEqual({ offset: 7, note: "3/4" });
       await next.subscription.close();
     });
 

@@ -165,6 +165,97 @@ export function stateStoreSuite(name: string, start: () => Promise<StoreUnderTes
       expect(found.size).toBe(3_000);
     });
 
+    test("keeps the floor with the input position", async () => {
+      await claimed(0);
+      const input = { ...positionOf(7, { w: 5 }), floor: 3 };
+      await store.commit(0, 0, change({ to: at(4, 0, 3), input }));
+      expect((await store.position(0))?.input).toEqual(input);
+      expect((await store.claim(0, 9, LOG)).input).toEqual(input);
+    });
+
+    test("forgets what a commit drops, and all that it is found by", async () => {
+      await claimed(0);
+      const ended = stored("f", "a", { index: { due: 10, parked: true, thing: "default/t" } });
+      const to = at(4, 0, 3);
+      await store.commit(0, 0, change({ to, instances: [ended, stored("f", "b")] }));
+      const after = at(6, 0, 5);
+      await store.commit(
+        0,
+        0,
+        change({ from: to, to: after, dropped: [ended.id, idOf("f", "x")] }),
+      );
+      expect([...(await store.load(0, [ended.id, idOf("f", "b")], after)).keys()]).toEqual([
+        idOf("f", "b"),
+      ]);
+      expect(await store.history(0, ended.id)).toEqual([]);
+      expect((await store.due(0, { after: -1, by: 100 }, after)).due).toEqual([]);
+      expect(await store.parked(0)).toEqual([]);
+      expect((await store.instances({ ns: "default", flow: "f", limit: 10 })).items).toHaveLength(
+        1,
+      );
+      expect((await store.instances({ ns: "default", thing: "t", limit: 10 })).items).toEqual([]);
+      expect(await store.count(0)).toBe(1);
+      await store.commit(0, 0, change({ from: after, to: at(8, 0, 7), instances: [ended] }));
+      expect((await store.instances({ ns: "default", flow: "f", limit: 10 })).items).toHaveLength(
+        2,
+      );
+    });
+
+    test.each([3, 1_700])("goes through all %i instances, page by page", async (count) => {
+      await claimed(0);
+      await claimed(0, 1);
+      const instances = Array.from({ length: count }, (_, i) => stored("f", `k${i}`));
+      const to = at(4, 0, 3);
+      await store.commit(0, 0, change({ to, instances }));
+      await store.commit(1, 0, change({ to, instances: [stored("f", "elsewhere")] }));
+      expect(await store.count(0)).toBe(count);
+      const found = new Map<string, string>();
+      let cursor: string | undefined;
+      do {
+        const page = await store.scan(0, to, cursor);
+        for (const { id, json } of page.items) found.set(id, json);
+        cursor = page.next;
+      } while (cursor !== undefined);
+      expect(found).toEqual(new Map(instances.map(({ id, json }) => [id, json])));
+      expect(isOperational(await failure(store.scan(0, at(3, 0, 2))), "STATE-002")).toBe(true);
+      await under.wipe();
+      expect(isOperational(await failure(store.scan(0, to)), "STATE-002")).toBe(true);
+    });
+
+    test("begins a partition anew with nothing of what it held, and says so until it is whole", async () => {
+      await claimed(0);
+      await claimed(0, 1);
+      const instances = [stored("f", "a", { index: { due: 10, parked: true }, steps: [1] })];
+      const held = at(4, 0, 3);
+      const rejections = [rejection(2, 5, "f")];
+      await store.commit(
+        0,
+        0,
+        change({ to: held, input: positionOf(7, { w: 5 }), instances, rejections }),
+      );
+      await store.commit(1, 0, change({ to: held, instances: [stored("f", "b")] }));
+      await store.claim(0, 20, LOG);
+      const journal = at(2, 0, 1);
+      const input = { ...positionOf(3, { v: 2 }), floor: 2 };
+      await store.restart(0, 20, { journal, input }, 21);
+      expect(await store.position(0)).toEqual({ journal, input, until: 21 });
+      expect(await store.claim(0, 20, LOG)).toEqual({ journal, input, until: 21 });
+      expect(await store.load(0, [idOf("f", "a")], journal)).toEqual(new Map());
+      expect(await store.history(0, idOf("f", "a"))).toEqual([]);
+      expect(await store.parked(0)).toEqual([]);
+      expect((await store.due(0, { after: -1, by: 100 }, journal)).due).toEqual([]);
+      expect((await store.rejections({ ns: "default", limit: 10 })).items).toEqual([]);
+      const left = await store.instances({ ns: "default", flow: "f", limit: 10 });
+      expect(left.items.map(({ key }) => key)).toEqual(["b"]);
+
+      await store.commit(0, 20, change({ from: journal, to: at(9, 0, 8), input }));
+      expect((await store.position(0))?.until).toBe(21);
+      await store.commit(0, 20, change({ from: at(9, 0, 8), to: at(21, 20, 0), input }));
+      expect((await store.position(0))?.until).toBeUndefined();
+      const older = failure(store.restart(0, 10, { journal, input }, 21));
+      expect(isOperational(await older, "STATE-001")).toBe(true);
+    });
+
     test("answers a commit with what is due in the range asked for, the commit included", async () => {
       await claimed(0);
       const to = at(4, 0, 3);

@@ -56,7 +56,17 @@ async function run(seed: number): Promise<void> {
     flows: [flow],
     partitions: 3,
     seed,
-    engine: { cachedInstancesMax: 4, commitMs: 20, turnRecordsMax: 5, commitStepsMax: 3 },
+    engine: {
+      cachedInstancesMax: 4,
+      commitMs: 20,
+      turnRecordsMax: 5,
+      commitStepsMax: 3,
+      retentionCheckMs: 40,
+      checkpointRecordsMin: 15,
+      checkpointRatio: 2,
+      retentionMs: 100,
+      cutMs: 50,
+    },
   });
   const gateway = new Process(world); // takes no partitions
   await gateway.registry.start();

@@ -1,5 +1,4 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { LocalSubscription } from "@millrace/shared/adapters/local/subscription";
 import { MemoryLog } from "@millrace/shared/adapters/memory/log";
 import { sleep } from "@millrace/shared/ports/clock";
 import { newDispatcher } from "../support/dispatched-world.ts";
@@ -17,14 +16,14 @@ test("a partition leaves a dispatcher and comes back while its bookmark is read:
   await world.advance(200);
 
   let calls = 0;
-  const { bookmarked } = LocalSubscription.prototype;
-  vi.spyOn(LocalSubscription.prototype, "bookmarked").mockImplementation(async function (
-    this: LocalSubscription,
-    partition,
+  const { bookmarked } = MemoryLog.prototype;
+  vi.spyOn(MemoryLog.prototype, "bookmarked").mockImplementation(async function (
+    this: MemoryLog,
+    ...of
   ) {
     calls += 1;
     await sleep(world.clock, calls <= 2 ? 100 : 300); // a coordinator that is slow during a rebalance
-    return await bookmarked.call(this, partition);
+    return await bookmarked.call(this, ...of);
   });
   const log = new MemoryLog(world.logs);
   const first = newDispatcher(world, devices, log);

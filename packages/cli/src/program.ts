@@ -6,6 +6,7 @@ import { fleetCommand } from "./commands/fleet.ts";
 import { flowCommand } from "./commands/flow.ts";
 import { instanceCommand } from "./commands/instance.ts";
 import { rejectedCommand } from "./commands/rejected.ts";
+import { rebuildCommand } from "./commands/rebuild.ts";
 import { serveCommands } from "./commands/serve.ts";
 
 /** The command line, with nothing run yet. */
@@ -17,6 +18,7 @@ export function createProgram(): Command {
   program.addCommand(flowCommand());
   program.addCommand(instanceCommand());
   program.addCommand(rejectedCommand());
+  program.addCommand(rebuildCommand());
   program.addCommand(fleetCommand());
   const [completion, complete] = completionCommands(program);
   program.addCommand(completion);

@@ -14,8 +14,11 @@ const STOP_MS_MAX = 8_000;
 /** The fleet is given less: the server has its own work to end. */
 const FLEET_STOP_MS_MAX = 2_000;
 
-interface ServeFlags extends Partial<Record<SettingName, string>> {
+export interface SettingFlags extends Partial<Record<SettingName, string>> {
   readonly config: string;
+}
+
+interface ServeFlags extends SettingFlags {
   readonly fleet?: boolean;
 }
 
@@ -37,14 +40,18 @@ export function serveCommands(): Command[] {
 }
 
 function serve(name: string, description: string, roles: readonly Role[]): Command {
-  const command = new Command(name).description(description);
+  const command = withSettings(new Command(name).description(description));
+  return command.action((flags: ServeFlags) => serveUntilStopped(name, roles, flags));
+}
+
+/** Gives a command the flags of all settings. */
+export function withSettings(command: Command): Command {
   for (const [setting, { flag, description: what, env }] of Object.entries(settings)) {
     const option = new Option(flag, `${what} [${env}]`);
     if (option.attributeName() !== setting) throw new Error(`flag ${flag} is not ${setting}`);
     command.addOption(option);
   }
-  command.option("--config <file>", "settings file", "millrace.yaml");
-  return command.action((flags: ServeFlags) => serveUntilStopped(name, roles, flags));
+  return command.option("--config <file>", "settings file", "millrace.yaml");
 }
 
 async function serveUntilStopped(

@@ -1,5 +1,6 @@
 import type { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
 import { History, type RecordedStep } from "@millrace/engine/query/history";
+import { refuseWhileRebuilt } from "@millrace/engine/query/rebuild";
 import type { Engine } from "@millrace/engine/runtime/engine";
 import type { FlowInfo, Health, HistoryStep, Operations } from "@millrace/gateway/api/operations";
 import type { Gateway } from "@millrace/gateway/main/gateway";
@@ -22,12 +23,23 @@ export function operationsOf(installation: Installation, roles: Roles): Operatio
   const history = new History({ log, store, clock });
   const partitionFor = (ref: InstanceRef): number =>
     partitionOf(logKey(ref.ns, ref.key), log.partitions);
+  const everywhere = Array.from({ length: log.partitions }, (_, partition) => partition);
   return {
     flows: () => catalogue.entries().map(flowInfo),
-    instance: (ref) => store.instance(partitionFor(ref), instanceId(ref)),
-    instances: (query) => store.instances(query),
-    rejections: (query) => store.rejections(query),
+    async instance(ref) {
+      await refuseWhileRebuilt(installation, [partitionFor(ref)]);
+      return await store.instance(partitionFor(ref), instanceId(ref));
+    },
+    async instances(query) {
+      await refuseWhileRebuilt(installation, everywhere);
+      return await store.instances(query);
+    },
+    async rejections(query) {
+      await refuseWhileRebuilt(installation, everywhere);
+      return await store.rejections(query);
+    },
     async history(ref, query) {
+      await refuseWhileRebuilt(installation, [partitionFor(ref)]);
       const { steps, next } = await history.page(ref, query);
       return { steps: steps.map(historyStep), ...(next !== undefined && { next }) };
     },

@@ -51,7 +51,8 @@ export async function run(config: Config, roles: readonly Role[], line: Line): P
     await publishFlows(config, installation, line, closing);
     const running: Roles = {};
     const directory = await startDirectory(config, installation, roles, line, closing);
-    if (roles.includes("engine")) running.engine = await startEngine(installation, line, closing);
+    if (roles.includes("engine"))
+      running.engine = await startEngine(config, installation, line, closing);
     if (roles.includes("dispatcher")) {
       running.dispatcher = await startDispatcher(installation, directory.gateways, line, closing);
     }
@@ -133,6 +134,7 @@ async function startDirectory(
 }
 
 async function startEngine(
+  { retention: retentionMs, journalBytesMax }: Config,
   installation: Installation,
   line: Line,
   closing: Closing,
@@ -145,6 +147,7 @@ async function startEngine(
     catalogue,
     events,
     authorize: allowAll,
+    options: { retentionMs, journalBytesMax },
     onLine: line,
     registryRead: () => registry.read(),
   });

@@ -50,6 +50,8 @@ export function loadConfig(input: ConfigInput): Config {
     allow: new Set(value<string[]>("allow") ?? []),
     token: value<string>("token"),
     keepUnmatched: value<boolean>("keepUnmatched") ?? true,
+    retention: value<number>("retention") ?? 7 * 24 * 60 * 60 * 1000,
+    journalBytesMax: value<number>("journalBytesMax") ?? 4 * 2 ** 30,
     logLevel: value<Config["logLevel"]>("logLevel") ?? "info",
     sources: sourcesOf(given),
   };

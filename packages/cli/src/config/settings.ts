@@ -1,3 +1,4 @@
+import { parseDurationMs } from "@millrace/shared/contract/time";
 import * as z from "zod";
 
 /**
@@ -11,6 +12,13 @@ const list = z.string().transform((text) =>
     .map((one) => one.trim())
     .filter((one) => one !== ""),
 );
+
+const duration = z.string().transform((text, context) => {
+  const ms = parseDurationMs(text);
+  if (ms !== undefined) return ms;
+  context.addIssue({ code: "custom", message: "not a duration" });
+  return z.NEVER;
+});
 
 /** An address whose login and hosts can be read, several of them after each other with commas; or a folder. */
 function address(form: RegExp): z.ZodString {
@@ -136,6 +144,23 @@ export const settings = {
     wanted: "true or false",
     description: "whether publishes that no flow listens to are kept (default: true)",
   },
+  retention: {
+    env: "MILLRACE_RETENTION",
+    flag: "--retention <duration>",
+    schema: duration,
+    wanted: "a duration, as 7d or 12h",
+    description: "how long records are kept that nothing needs any more (default: 7d)",
+  },
+  journalBytesMax: {
+    env: "MILLRACE_JOURNAL_BYTES_MAX",
+    flag: "--journal-bytes-max <bytes>",
+    schema: z.coerce
+      .number()
+      .int()
+      .min(2 ** 20),
+    wanted: "a number of bytes, 1048576 at the least",
+    description: "of a partition's journal; beyond it, retention is shorter (default: 4 GiB)",
+  },
   logLevel: {
     env: "MILLRACE_LOG_LEVEL",
     flag: "--log-level <level>",
@@ -161,6 +186,9 @@ export interface Config {
   readonly allow: ReadonlySet<string>;
   readonly token: string | undefined;
   readonly keepUnmatched: boolean;
+  /** In milliseconds. */
+  readonly retention: number;
+  readonly journalBytesMax: number;
   readonly logLevel: (typeof logLevels)[number];
   /** Where each value came from. */
   readonly sources: Readonly<Record<SettingName, string>>;

@@ -1,4 +1,9 @@
-import { type Bookmark, startBookmark } from "@millrace/shared/contract/reader";
+import {
+  DISPATCH_GROUP,
+  readDispatchBookmark,
+  writeDispatchNote,
+} from "@millrace/shared/contract/dispatch-bookmark";
+import type { Bookmark } from "@millrace/shared/contract/reader";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { messageOf } from "@millrace/shared/errors/operational";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
@@ -7,14 +12,12 @@ import { type Clock, sleep } from "@millrace/shared/ports/clock";
 import type { EventLog, LogRecord, Subscription, Topic } from "@millrace/shared/ports/event-log";
 import type { StateStore } from "@millrace/shared/ports/state-store";
 import type { LogLine } from "../runtime/engine-host.ts";
+import { startOfDispatch } from "../runtime/floor.ts";
 import { Commands } from "./commands.ts";
 import type { DispatchHost } from "./dispatch-host.ts";
 import { type DispatchOptions, defaultDispatchOptions, dispatchCounters } from "./options.ts";
 import { PartitionDispatch } from "./partition-dispatch.ts";
 import { Results } from "./results.ts";
-
-/** The group that shares the partitions of `journal` among dispatchers; on Kafka, `millrace-dispatch`. */
-const DISPATCH_GROUP = "dispatch";
 
 export interface DispatcherParts {
   readonly log: EventLog;
@@ -119,7 +122,7 @@ export class Dispatcher {
     const subscription = this.#host.subscription();
     for (;;) {
       try {
-        const from = bookmarkOf(await subscription.bookmarked(partition));
+        const from = await this.#startOf(partition);
         const reached = await this.#reached(partition);
         if (this.#stopped || this.#assigned.get(partition) !== assignment) return undefined;
         const dispatch = new PartitionDispatch(partition, from, reached, this.#host);
@@ -135,6 +138,13 @@ export class Dispatcher {
         await sleep(this.#parts.clock, this.#options.bookmarkMs);
       }
     }
+  }
+
+  /** Where a group without a bookmark begins is told by the floor: repeats since then, and loses nothing. */
+  async #startOf(partition: number): Promise<Bookmark> {
+    const { log } = this.#parts;
+    const bookmark = await log.bookmarked("journal", DISPATCH_GROUP, partition);
+    return readDispatchBookmark(bookmark) ?? (await startOfDispatch(log, partition));
   }
 
   /** The end of a partition's journal, and when the log took the latest of what there is of it. */
@@ -207,11 +217,13 @@ export class Dispatcher {
   }
 
   async #writeBookmark(partition: number, dispatch: PartitionDispatch): Promise<void> {
-    const { offset, epoch, n } = dispatch.bookmark;
+    const { bookmark } = dispatch;
+    const { offset } = bookmark;
     if (this.#written.get(partition) === offset) return;
     this.#written.set(partition, offset);
     try {
-      await this.#host.subscription().bookmark(partition, offset, `${epoch}/${n}`);
+      const note = writeDispatchNote(bookmark);
+      await this.#host.subscription().bookmark(partition, offset, note);
     } catch (error) {
       this.#written.delete(partition); // the next tick tries again
       this.#line("debug", "bookmark not written", error, { partition });
@@ -253,11 +265,4 @@ export class Dispatcher {
   #line(level: "debug" | "warn" | "error", message: string, error: unknown, facts = {}): void {
     this.#parts.onLine(level, message, { ...facts, why: messageOf(error) });
   }
-}
-
-function bookmarkOf(stored: { offset: number; note: string } | undefined): Bookmark {
-  if (stored === undefined) return startBookmark;
-  const [epoch, n] = stored.note.split("/").map(Number);
-  if (!Number.isSafeInteger(epoch) || !Number.isSafeInteger(n)) return startBookmark;
-  return { offset: stored.offset, epoch: epoch as number, n: n as number };
 }

@@ -51,13 +51,15 @@ export class History {
       this.#store.history(partition, id),
     ]);
     if (instance === undefined) return { steps: [], next: undefined };
+    const { start, end } = await this.#log.bounds("journal", partition);
     // The newest offset is the instance's last step; each one before it the step before.
     const known = offsets.map((offset, i) => ({
       offset,
       seq: instance.seq - (offsets.length - 1 - i),
     }));
     const from = beforeSeq ?? instance.seq + 1;
-    const wanted = known.filter(({ seq }) => seq < from).slice(-limit);
+    const kept = known.filter(({ offset }) => offset >= start);
+    const wanted = kept.filter(({ seq }) => seq < from).slice(-limit);
     const steps = (
       await this.#readAt(
         partition,
@@ -65,11 +67,12 @@ export class History {
         ref,
       )
     ).toReversed();
-    const oldest = known[0];
     const missing = limit - steps.length;
-    if (missing > 0 && oldest !== undefined && oldest.seq > 1) {
+    // After a rebuild the store knows the steps since the floor, or none.
+    const oldest = kept[0] ?? { offset: end, seq: instance.seq + 1 };
+    if (missing > 0 && oldest.seq > 1) {
       const before = Math.min(from, oldest.seq);
-      const older = await this.#searchBack(partition, oldest.offset, ref, before, missing);
+      const older = await this.#searchBack(partition, oldest.offset, start, ref, before, missing);
       steps.push(...older);
     }
     const last = steps.at(-1)?.step.instance.seq ?? from;
@@ -98,12 +101,12 @@ export class History {
   async #searchBack(
     partition: number,
     below: number,
+    start: number,
     ref: InstanceRef,
     beforeSeq: number,
     limit: number,
   ): Promise<RecordedStep[]> {
     const end = this.#clock.monotonicMs() + SEARCH_MS_MAX;
-    const { start } = await this.#log.bounds("journal", partition);
     const found: RecordedStep[] = [];
     let to = below;
     while (to > start && found.length < limit && this.#clock.monotonicMs() < end) {

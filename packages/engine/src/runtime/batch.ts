@@ -1,5 +1,5 @@
 import type { Instance } from "@millrace/shared/contract/instance";
-import type { Cause, Rejected } from "@millrace/shared/contract/journal-record";
+import type { Cause, Checkpoint, Rejected } from "@millrace/shared/contract/journal-record";
 import { type InstanceId, logKey } from "@millrace/shared/contract/names";
 import type { PositionChange } from "@millrace/shared/contract/position";
 import type { Decision } from "@millrace/shared/core/decision";
@@ -85,6 +85,15 @@ export class Batch {
     if (id === undefined || cached === undefined || rejected.instance === undefined) return;
     const text = JSON.stringify(rejected.instance);
     this.#touch(id, cached, rejected.instance, text, undefined, false);
+  }
+
+  addCheckpoint(checkpoint: Checkpoint): void {
+    this.#add("checkpoint", undefined, JSON.stringify(checkpoint), undefined);
+  }
+
+  /** @param json the instance, encoded */
+  addRefresh(instance: Instance, json: string): void {
+    this.#add("refresh", instance, `{"instance":${json}}`, undefined);
   }
 
   addMark(): void {

@@ -42,6 +42,8 @@ export interface CommitterHost {
   /** An instance of a commit that is being built: its timer may have come into the window. */
   remind(id: InstanceId, due: EpochMs): void;
   took(page: DuePage): void;
+  /** The store will not have this one any more. */
+  dropped(id: InstanceId): void;
   failed(error: unknown): void;
 }
 
@@ -56,6 +58,7 @@ export class Committer {
   readonly #host: CommitterHost;
   #dirty = new Map<InstanceId, Dirty>();
   #rejections: StoredRejection[] = [];
+  #dropped = new Set<InstanceId>();
   #steps = 0;
   /** Where the last commit sent, or the store as claimed, stands. */
   #sent: Bookmark;
@@ -101,7 +104,15 @@ export class Committer {
     this.#schedule();
   }
 
+  /** Ended instances that the store has no longer to hold. */
+  drop(ids: Iterable<InstanceId>): void {
+    for (const id of ids) {
+      if (!this.#dirty.has(id)) this.#dropped.add(id);
+    }
+  }
+
   #addInstance({ stored, cached, records }: Dirty): void {
+    this.#dropped.delete(stored.id);
     const known = this.#dirty.get(stored.id);
     const steps = known && !stored.begins ? [...known.stored.steps, ...stored.steps] : stored.steps;
     const begins = stored.begins || known?.stored.begins === true;
@@ -138,8 +149,11 @@ export class Committer {
       input: this.#input,
       instances: Array.from(batch.values(), sent),
       rejections: this.#rejections,
+      dropped: [...this.#dropped],
       due: this.#host.moveWindow(),
     };
+    for (const id of this.#dropped) this.#host.dropped(id);
+    this.#dropped = new Set();
     // Decided before the window moved, and not in the store before this commit: nobody else knows of it.
     for (const { id, index } of change.instances) {
       if (index.due !== undefined) this.#host.remind(id, index.due);

@@ -16,6 +16,9 @@ export interface EngineCounters {
   loadedInstances: number;
   copies: number;
   claims: number;
+  /** Passes begun, and deletions of old records. */
+  passes: number;
+  truncations: number;
   /** Tenures that ended because ownership could not be relied on any more. */
   lost: number;
   ignored: Partial<Record<Ignored, number>>;
@@ -36,6 +39,8 @@ export function engineCounters(): EngineCounters {
     loadedInstances: 0,
     copies: 0,
     claims: 0,
+    passes: 0,
+    truncations: 0,
     lost: 0,
     ignored: {},
   };

@@ -18,6 +18,7 @@ import type {
   StoredPartition,
   StoredRejection,
 } from "@millrace/shared/ports/state-store";
+import { positionOf } from "./floor.ts";
 import { indexOf, storedRejection } from "./stored.ts";
 
 /**
@@ -82,7 +83,7 @@ export class Fold {
         break;
       }
       case "checkpoint":
-        this.#position = positionOf(parse<Checkpoint>());
+        this.#position = positionOf(parse<Checkpoint>(), this.#position.floor);
         break;
       default:
         break;
@@ -112,9 +113,4 @@ export class Fold {
     this.#rejections = [];
     return { instances, rejections };
   }
-}
-
-function positionOf({ offset, time, stamps }: Checkpoint): Position {
-  const entries = Object.entries(stamps).map(([w, [n, at]]) => [w, { n, time: at }] as const);
-  return { offset, time, stamps: new Map(entries) };
 }

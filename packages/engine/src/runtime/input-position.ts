@@ -24,6 +24,15 @@ export class InputPosition {
     return this.#position.offset;
   }
 
+  get floor(): number | undefined {
+    return this.#position.floor;
+  }
+
+  /** The whole of it, stamps that are not yet appended included. */
+  get present(): Position {
+    return movePosition(this.#position, this.change());
+  }
+
   get time(): EpochMs {
     return this.#position.time;
   }
@@ -45,6 +54,11 @@ export class InputPosition {
     this.#movedAt ??= nowMs;
   }
 
+  moveFloor(floor: number, nowMs: number): void {
+    this.#position = { ...this.#position, floor };
+    this.#movedAt ??= nowMs;
+  }
+
   /** When a mark is due, on the monotonic clock; undefined while nothing has moved. */
   markDueAt(markMs: number): number | undefined {
     return this.#movedAt === undefined ? undefined : this.#movedAt + markMs;
@@ -52,9 +66,14 @@ export class InputPosition {
 
   /** What an append would have to say of what is decided so far. */
   change(): PositionChange {
-    const { offset, time } = this.#position;
+    const { offset, time, floor } = this.#position;
     const moved = Object.keys(this.#stamps).length > 0;
-    return { offset, time, ...(moved && { stamps: { ...this.#stamps } }) };
+    return {
+      offset,
+      time,
+      ...(moved && { stamps: { ...this.#stamps } }),
+      ...(floor !== undefined && { floor }),
+    };
   }
 
   /** What the next append has to say, and the position after it. */

@@ -88,6 +88,12 @@ export class InstanceCache {
     return cached;
   }
 
+  /** What the store held of it is gone: the next commit cannot say what it looked it up by. */
+  forgetIndex(id: InstanceId): void {
+    const cached = this.#entries.get(id);
+    if (cached !== undefined) cached.indexed = false;
+  }
+
   /** Marks as used; its turn to leave comes after all others'. */
   touch(id: InstanceId, cached: Cached): void {
     if (this.#entries.size <= this.#max / 2) return; // far from full, order does not matter yet

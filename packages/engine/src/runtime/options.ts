@@ -26,6 +26,20 @@ export interface EngineOptions {
   readonly unknownVersionMs: number;
   /** How often the group is told how far the input is decided: for displays of its lag, never read back. */
   readonly lagMs: number;
+  /** How often the owner looks whether the journal has to be made shorter. */
+  readonly retentionCheckMs: number;
+  /** A pass is made after so long, or when the journal has so many records for each live instance. */
+  readonly checkpointMs: number;
+  readonly checkpointRatio: number;
+  /** Journals with fewer records are left alone till then. */
+  readonly checkpointRecordsMin: number;
+  /** How long records are kept that nothing needs any more, and how often old ones are deleted. */
+  readonly retentionMs: number;
+  readonly cutMs: number;
+  /** Bytes of one partition's journal, beyond which age no longer keeps a record. */
+  readonly journalBytesMax: number;
+  /** How long an ended instance stays whose flow version is not known here. */
+  readonly keepDoneMs: number;
   /** Pause before a partition that could not be claimed is claimed anew. */
   readonly reclaimMs: number;
 }
@@ -48,5 +62,13 @@ export const defaultEngineOptions: EngineOptions = {
   storeCheckMs: 5_000,
   unknownVersionMs: 5_000,
   lagMs: 5_000,
+  retentionCheckMs: 10_000,
+  checkpointMs: 24 * 60 * 60 * 1000,
+  checkpointRatio: 4,
+  checkpointRecordsMin: 10_000,
+  retentionMs: 7 * 24 * 60 * 60 * 1000,
+  cutMs: 60 * 60 * 1000,
+  journalBytesMax: 4 * 2 ** 30,
+  keepDoneMs: 7 * 24 * 60 * 60 * 1000,
   reclaimMs: 500,
 };

@@ -14,6 +14,7 @@ import { InstanceCache } from "./instance-cache.ts";
 import { Intake } from "./intake.ts";
 import { JournalWriter } from "./journal-writer.ts";
 import { LogClock } from "./log-clock.ts";
+import { Retention } from "./retention.ts";
 import { storedRejection } from "./stored.ts";
 import { TimerWindow } from "./timer-window.ts";
 import { TurnDecider } from "./turn-decider.ts";
@@ -33,6 +34,8 @@ import { TurnDecider } from "./turn-decider.ts";
  */
 export interface TenureStart {
   readonly epoch: number;
+  /** Where the journal begins. */
+  readonly start: number;
   /** Log time of the claim. */
   readonly time: EpochMs;
   /** The end of the journal: the claim is its last record. */
@@ -64,6 +67,7 @@ export class Tenure {
   readonly #intake: Intake;
   readonly #position: InputPosition;
   readonly #decider: TurnDecider;
+  readonly #retention: Retention;
   #appending: Promise<void> = Promise.resolve();
   #cancelAlarm: (() => void) | undefined;
   #wake: (() => void) | undefined;
@@ -90,6 +94,16 @@ export class Tenure {
     );
     this.#lastStoreWord = clock.monotonicMs();
     this.#committer = this.#makeCommitter(start);
+    this.#retention = new Retention({
+      partition,
+      start: start.start,
+      host,
+      writer: this.#writer,
+      committer: this.#committer,
+      position: this.#position,
+      logClock: this.#logClock,
+      settled: () => this.#appending,
+    });
   }
 
   #makeCommitter({ epoch, held, bookmark, position }: TenureStart): Committer {
@@ -104,6 +118,7 @@ export class Tenure {
       moveWindow: () => this.#timers.move(this.#logClock.now()),
       remind: (id: InstanceId, due: EpochMs) => this.#timers.remind(id, due),
       took: (page: DuePage) => this.#took(page),
+      dropped: (id: InstanceId) => this.#cache.forgetIndex(id),
       failed: (error: unknown) => this.end(error),
     };
     return new Committer(host, held, bookmark, position);
@@ -137,7 +152,10 @@ export class Tenure {
     try {
       await this.#askStore();
       this.#committer.start();
-      while (!this.#ended) await this.#turn();
+      while (!this.#ended) {
+        await this.#turn();
+        if (this.#retention.isDue && !this.#ended) await this.#keepShort();
+      }
       // Given up of our own will: what is under way is finished, and the store left at the journal's end.
       await this.#appending;
       if (this.#failure === undefined) await this.#committer.flush();
@@ -171,6 +189,11 @@ export class Tenure {
     await this.#copy(toCopy);
     if (batch.entries.length > 0) await this.#append(batch);
     this.#cache.evict();
+  }
+
+  async #keepShort(): Promise<void> {
+    const batch = await this.#retention.work();
+    if (batch !== undefined && batch.entries.length > 0) await this.#append(batch);
   }
 
   // ---- what there is to do
@@ -207,7 +230,8 @@ export class Tenure {
     }
     const askAt = this.#lastStoreWord + options.storeCheckMs;
     if (askAt <= now) return await this.#askStore();
-    await this.#rest(Math.min(askAt, markAt ?? askAt) - now);
+    if (this.#retention.isDue) return;
+    await this.#rest(Math.min(askAt, markAt ?? askAt, this.#retention.nextMs) - now);
   }
 
   #rest(ms: number): Promise<void> {
@@ -289,6 +313,7 @@ export class Tenure {
   async #append(batch: Batch): Promise<void> {
     const { change, position } = this.#position.journal();
     const instances = batch.takeInstances();
+    for (const { id } of instances) this.#retention.touch(id);
     await this.#appending;
     if (this.#ended) return;
     this.#appending = this.#appendNow(batch, instances, change, position);

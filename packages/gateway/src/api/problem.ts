@@ -21,6 +21,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   "LOG-001": 503,
   "LOG-002": 503,
   "STATE-003": 503,
+  "STATE-005": 503,
 };
 
 /** @param status in place of the one that goes with its code */

@@ -3,6 +3,7 @@ import type { Effect } from "./effect.ts";
 import { parseHeader } from "./header.ts";
 import type { Instance, StateValue } from "./instance.ts";
 import type { Json } from "./json.ts";
+import type { Bookmark } from "./reader.ts";
 import type { EpochMs } from "./time.ts";
 
 /**
@@ -15,6 +16,8 @@ const positionChange = z.object({
   offset: z.int().nonnegative(),
   time: z.int().nonnegative(),
   stamps: z.record(z.string(), z.int().nonnegative()).optional(),
+  /** Offset of the checkpoint that a fold may begin at. */
+  floor: z.int().nonnegative().optional(),
 });
 
 const journalHeader = z.object({
@@ -28,8 +31,6 @@ const journalHeader = z.object({
   fx: z.array(z.string()).optional(),
   /** On the last record of an append: input position and moved stamps after it. */
   pos: positionChange.optional(),
-  /** The checkpoint from which the journal is kept. */
-  floor: z.int().nonnegative().optional(),
   trace: z.string().optional(),
 });
 
@@ -107,9 +108,16 @@ export interface Refresh {
   readonly instance: Instance;
 }
 
-/** The whole position of a partition; a rebuild may start here. */
+/**
+ * The whole position of a partition. Once every live instance has a record at or after it, it is a
+ * floor: a fold may begin here, and what stands before it may go.
+ */
 export interface Checkpoint {
   readonly offset: number;
   readonly time: EpochMs;
   readonly stamps: Readonly<Record<string, readonly [n: number, time: EpochMs]>>;
+  /** How far the journal was dispatched: a dispatcher that lost its bookmark begins here. */
+  readonly dispatched?: Bookmark | undefined;
+  /** Earlier floors that still stand in the log, oldest first, each with its own time and input offset. */
+  readonly floors: readonly (readonly [offset: number, time: EpochMs, input: number])[];
 }

@@ -13,6 +13,8 @@ export interface Position {
   readonly time: EpochMs;
   /** The highest `n` taken from each writer, and when. */
   readonly stamps: ReadonlyMap<string, Stamp>;
+  /** Offset in the journal of the checkpoint that a fold may begin at; none before the first. */
+  readonly floor?: number | undefined;
 }
 
 export interface Stamp {
@@ -25,6 +27,7 @@ export interface PositionChange {
   readonly offset: number;
   readonly time: EpochMs;
   readonly stamps?: Readonly<Record<string, number>> | undefined;
+  readonly floor?: number | undefined;
 }
 
 export const startPosition: Position = { offset: 0, time: 0, stamps: new Map() };
@@ -40,5 +43,7 @@ export function movePosition(from: Position, change: PositionChange): Position {
   for (const [writer, stamp] of stamps) {
     if (stamp.time < time - WRITER_SILENT_MS_MAX) stamps.delete(writer);
   }
-  return { offset: Math.max(from.offset, change.offset), time, stamps };
+  const floor = change.floor ?? from.floor;
+  const offset = Math.max(from.offset, change.offset);
+  return { offset, time, stamps, ...(floor !== undefined && { floor }) };
 }

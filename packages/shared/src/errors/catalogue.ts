@@ -26,6 +26,7 @@ export const catalogue = {
   "STATE-002": { title: "the store holds another position than expected", retry: "never" },
   "STATE-003": { title: "the store cannot be reached", retry: "later" },
   "STATE-004": { title: "the store belongs to another log", retry: "after-repair" },
+  "STATE-005": { title: "the store is being rebuilt", retry: "later" },
   "FLOW-001": { title: "a flow file cannot be read", retry: "after-repair" },
   "API-001": { title: "there is no such thing here", retry: "never" },
   "API-002": { title: "the request is not valid", retry: "never" },
@@ -54,6 +55,7 @@ export interface ErrorFacts {
   "STATE-002": { partition: number; expected: string; held: string };
   "STATE-003": { url: string; cause: string };
   "STATE-004": { expected: string; found: string };
+  "STATE-005": { partition: number; at: number; until: number };
   "FLOW-001": { file: string; cause: string };
   "API-001": { what: string };
   "API-002": { field: string; problem: string };

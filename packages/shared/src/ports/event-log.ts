@@ -61,8 +61,6 @@ export interface Subscription {
   confirm(partition: number): Promise<boolean>;
   /** Notes how far a partition is done, with a word of our own, for whoever takes over. */
   bookmark(partition: number, offset: number, note: string): Promise<void>;
-  /** The last bookmark of the group. */
-  bookmarked(partition: number): Promise<{ offset: number; note: string } | undefined>;
   close(): Promise<void>;
 }
 
@@ -106,6 +104,12 @@ export interface EventLog {
   ): Promise<() => Promise<void>>;
   subscribe(topic: Topic, group: string, events: SubscriptionEvents): Promise<Subscription>;
   bounds(topic: Topic, partition: number): Promise<Bounds>;
+  /** The last bookmark of a group. */
+  bookmarked(
+    topic: Topic,
+    group: string,
+    partition: number,
+  ): Promise<{ offset: number; note: string } | undefined>;
   /** Deletes what stands below `before`, if the log still keeps it. */
   truncate(topic: Topic, partition: number, before: number): Promise<void>;
   publish(record: PublishedRecord): Promise<void>;

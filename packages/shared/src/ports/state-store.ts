@@ -9,6 +9,8 @@ import type { EpochMs } from "../contract/time.ts";
 export interface StoredPartition {
   readonly journal: Bookmark;
   readonly input: Position;
+  /** Offset in the journal that a fold begun anew has yet to come to; until then it holds a part. */
+  readonly until?: number | undefined;
 }
 
 /** One instance as it stands after the steps of a commit. */
@@ -60,6 +62,8 @@ export interface PartitionChange {
   readonly input: Position;
   readonly instances: readonly StoredInstance[];
   readonly rejections: readonly StoredRejection[];
+  /** Instances to forget: ended long ago. */
+  readonly dropped?: readonly InstanceId[];
   /** Answer with the instances due in this range, as they are after the commit. */
   readonly due: DueRange;
 }
@@ -92,6 +96,12 @@ export interface InstancePage {
   readonly next?: string;
 }
 
+export interface ScanPage {
+  readonly items: readonly { readonly id: InstanceId; readonly json: string }[];
+  /** The cursor of the next page; absent with the last. */
+  readonly next?: string;
+}
+
 export interface RejectionQuery {
   readonly ns: string;
   readonly flow?: string;
@@ -117,6 +127,13 @@ export interface StateStore {
    */
   claim(partition: number, epoch: number, log: string): Promise<StoredPartition>;
   /**
+   * Forgets all that it holds of a partition, at once; the fold begins anew after `at`, with nothing,
+   * and is a part of the whole until a commit comes to the offset `until`.
+   *
+   * @throws OperationalError STATE-001 when it knows a newer claim
+   */
+  restart(partition: number, epoch: number, at: StoredPartition, until: number): Promise<void>;
+  /**
    * Reads instances in one round trip; absent ones are absent from the map.
    * @throws OperationalError STATE-002 when the store holds another journal position than `at`
    */
@@ -133,6 +150,16 @@ export interface StateStore {
   commit(partition: number, epoch: number, change: PartitionChange): Promise<DuePage>;
   /** @throws OperationalError STATE-002 when the store holds another journal position than `at` */
   due(partition: number, range: DueRange, at: Bookmark): Promise<DuePage>;
+
+  /**
+   * All instances, page by page in any order; one may come twice. What the store held when the first
+   * page was asked for is in one of them.
+   * @param cursor of the page before; absent for the first
+   * @throws OperationalError STATE-002 when the store holds another journal position than `at`
+   */
+  scan(partition: number, at: Bookmark, cursor?: string): Promise<ScanPage>;
+  /** How many instances it holds of a partition. */
+  count(partition: number): Promise<number>;
 
   /** Look-ups, for people; they may be a commit behind the journal. */
   instance(partition: number, id: InstanceId): Promise<Instance | undefined>;
@@ -152,5 +179,7 @@ export interface StateStore {
 export const HISTORY_STEPS_MAX = 64;
 /** How many rejections of a partition are listed; older ones stand in the journal. */
 export const REJECTIONS_LISTED_MAX = 10_000;
+/** How many instances a page of a scan has, more or less. */
+export const SCAN_PAGE_MAX = 500;
 /** How many due instances one answer brings. */
 export const DUE_PAGE_MAX = 5_000;

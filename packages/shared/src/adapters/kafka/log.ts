@@ -194,7 +194,11 @@ export class KafkaLog implements EventLog {
   }
 
   subscribe(topic: Topic, group: string, events: SubscriptionEvents): Promise<Subscription> {
-    return this.#join(topic, `${this.#groupPrefix}-${group}`, events, MEMBER_WAIT_MS);
+    return this.#join(topic, this.#groupId(group), events, MEMBER_WAIT_MS);
+  }
+
+  #groupId(group: string): string {
+    return `${this.#groupPrefix}-${group}`;
   }
 
   /** `millrace` for the prefix `millrace.`: groups of other installations have other names. */
@@ -234,6 +238,19 @@ export class KafkaLog implements EventLog {
     const found = offsets.find((one) => one.partition === partition);
     if (found === undefined) throw new RangeError(`${topic} has no partition ${partition}`);
     return { start: Number(found.low), end: Number(found.high) };
+  }
+
+  async bookmarked(
+    topic: Topic,
+    group: string,
+    partition: number,
+  ): Promise<{ offset: number; note: string } | undefined> {
+    const groupId = this.#groupId(group);
+    const topics = [this.#name(topic)];
+    const groups = await this.#admin.fetchOffsets({ groupId, topics });
+    const found = groups[0]?.partitions.find((one) => one.partition === partition);
+    if (found === undefined || Number(found.offset) < 0) return undefined;
+    return { offset: Number(found.offset), note: found.metadata ?? "" };
   }
 
   async truncate(topic: Topic, partition: number, before: number): Promise<void> {

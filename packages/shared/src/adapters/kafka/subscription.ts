@@ -268,14 +268,6 @@ export class KafkaSubscription implements Subscription {
     ]);
   }
 
-  async bookmarked(partition: number): Promise<{ offset: number; note: string } | undefined> {
-    const { admin, topic, groupId } = this.#options;
-    const groups = await admin.fetchOffsets({ groupId, topics: [topic] });
-    const found = groups[0]?.partitions.find((one) => one.partition === partition);
-    if (found === undefined || Number(found.offset) < 0) return undefined;
-    return { offset: Number(found.offset), note: found.metadata ?? "" };
-  }
-
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

@@ -268,7 +268,11 @@ export class LmdbLog implements EventLog, LocalLog {
     await this.#meta.put(["bookmark", group, partition], { offset, note });
   }
 
-  loadBookmark(group: string, partition: number): { offset: number; note: string } | undefined {
+  async bookmarked(
+    _topic: Topic,
+    group: string,
+    partition: number,
+  ): Promise<{ offset: number; note: string } | undefined> {
     return this.#meta.get(["bookmark", group, partition]) as
       | { offset: number; note: string }
       | undefined;

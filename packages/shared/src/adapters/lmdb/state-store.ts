@@ -1,4 +1,4 @@
-import type { Database, Key } from "lmdb";
+import type { Database, Key, RangeOptions } from "lmdb";
 import type { Instance } from "../../contract/instance.ts";
 import { encodePart, type InstanceId } from "../../contract/names.ts";
 import { type Position, startPosition } from "../../contract/position.ts";
@@ -16,6 +16,8 @@ import {
   type RejectionPage,
   type RejectionQuery,
   REJECTIONS_LISTED_MAX,
+  SCAN_PAGE_MAX,
+  type ScanPage,
   type StateStore,
   type StoredInstance,
   type StoredPartition,
@@ -59,7 +61,13 @@ interface Meta {
   readonly epoch: number;
   readonly log: string;
   readonly journal: Bookmark;
-  readonly input: { offset: number; time: number; stamps: [string, { n: number; time: number }][] };
+  readonly input: {
+    offset: number;
+    time: number;
+    stamps: [string, { n: number; time: number }][];
+    floor?: number | undefined;
+  };
+  readonly until?: number;
 }
 
 /** One entry, so that a commit looks up one place for it: its JSON, what it is found by, its last steps. */
@@ -89,8 +97,25 @@ export class LmdbStateStore implements StateStore {
       if (meta !== undefined && meta.log !== log) throw otherLog(log, meta.log);
       const journal = meta?.journal ?? startBookmark;
       const input = meta?.input ?? writePosition(startPosition);
-      void this.#db.put([META, partition], { epoch, log, journal, input });
-      return { journal, input: readPosition(input) };
+      const claimed = { ...meta, epoch, log, journal, input };
+      void this.#db.put([META, partition], claimed);
+      return heldBy(claimed);
+    });
+  }
+
+  async restart(
+    partition: number,
+    epoch: number,
+    at: StoredPartition,
+    until: number,
+  ): Promise<void> {
+    await this.#environment.root.transaction(() => {
+      const meta = this.#meta(partition);
+      if (meta !== undefined && meta.epoch > epoch) throw newerClaim(partition, epoch, meta.epoch);
+      this.#dropAll(partition);
+      const input = writePosition(at.input);
+      const { log = "" } = meta ?? {};
+      void this.#db.put([META, partition], { epoch, log, journal: at.journal, input, until });
     });
   }
 
@@ -120,11 +145,17 @@ export class LmdbStateStore implements StateStore {
         throw otherPosition(partition, from, meta?.journal);
       }
       for (const one of change.instances) this.#putInstance(partition, one);
+      for (const id of change.dropped ?? []) {
+        const entry = this.#entry(partition, id);
+        if (entry !== undefined) this.#drop(partition, id, entry);
+      }
       for (const one of change.rejections)
         void this.#db.put([REJECTION, partition, one.offset], one);
       if (change.rejections.length > 0) this.#dropOldRejections(partition);
       const input = writePosition(change.input);
-      void this.#db.put([META, partition], { epoch, log: meta.log, journal: to, input });
+      const { log, until } = meta;
+      const part = until !== undefined && to.offset < until ? { until } : {};
+      void this.#db.put([META, partition], { epoch, log, journal: to, input, ...part });
       return this.#page(partition, change.due);
     });
   }
@@ -133,6 +164,25 @@ export class LmdbStateStore implements StateStore {
     await this.#db.committed;
     this.#expect(partition, at);
     return this.#page(partition, range);
+  }
+
+  async scan(partition: number, at: Bookmark, cursor?: string): Promise<ScanPage> {
+    await this.#db.committed;
+    this.#expect(partition, at);
+    const { start, end } = allOf(INSTANCE, partition) as { start: Key[]; end: Key[] };
+    const items: { id: InstanceId; json: string }[] = [];
+    const range = { start: cursor === undefined ? start : [...start, cursor], end };
+    for (const { key, value } of this.#db.getRange(range as never)) {
+      const id = (key as unknown as Key[])[2] as InstanceId;
+      if (id === cursor) continue;
+      if (items.length === SCAN_PAGE_MAX) return { items, next: items.at(-1)?.id as string };
+      items.push({ id, json: (value as Entry)[0] });
+    }
+    return { items };
+  }
+
+  async count(partition: number): Promise<number> {
+    return this.#db.getKeysCount(allOf(INSTANCE, partition));
   }
 
   #expect(partition: number, at: Bookmark): void {
@@ -153,6 +203,23 @@ export class LmdbStateStore implements StateStore {
     for (const [name, key] of wanted) if (!had.has(name)) void this.#db.put(key, partition);
   }
 
+  #dropAll(partition: number): void {
+    for (;;) {
+      // A range must not be changed while it is gone through, and all of it may be too much at once.
+      const some = [...this.#db.getRange({ ...allOf(INSTANCE, partition), limit: 1_000 })];
+      if (some.length === 0) break;
+      for (const { key, value } of some)
+        this.#drop(partition, (key as unknown as Key[])[2] as InstanceId, value as Entry);
+    }
+    const rejections = [...this.#db.getKeys(allOf(REJECTION, partition))];
+    for (const key of rejections) void this.#db.remove(key);
+  }
+
+  #drop(partition: number, id: InstanceId, [, index]: Entry): void {
+    void this.#db.remove([INSTANCE, partition, id]);
+    for (const key of keysOf(partition, id, index).values()) void this.#db.remove(key);
+  }
+
   #page(partition: number, { after, by }: DueRange): DuePage {
     const due: { id: InstanceId; at: EpochMs }[] = [];
     const range = { start: [DUE, partition, after + 1], end: [DUE, partition, by + 1] };
@@ -164,11 +231,10 @@ export class LmdbStateStore implements StateStore {
   }
 
   #dropOldRejections(partition: number): void {
-    const range = { start: [REJECTION, partition, -1], end: [REJECTION, partition, Infinity] };
-    const over = this.#db.getKeysCount(range as never) - REJECTIONS_LISTED_MAX;
+    const range = allOf(REJECTION, partition);
+    const over = this.#db.getKeysCount(range) - REJECTIONS_LISTED_MAX;
     if (over <= 0) return;
-    for (const key of this.#db.getKeys({ ...range, limit: over } as never))
-      void this.#db.remove(key);
+    for (const key of this.#db.getKeys({ ...range, limit: over })) void this.#db.remove(key);
   }
 
   // ---- look-ups
@@ -229,8 +295,7 @@ export class LmdbStateStore implements StateStore {
 
   async parked(partition: number): Promise<readonly Instance[]> {
     const found: Instance[] = [];
-    const range = { start: [PARKED, partition], end: [PARKED, partition + 1] };
-    for (const key of this.#db.getKeys(range as never)) {
+    for (const key of this.#db.getKeys(allOf(PARKED, partition))) {
       const id = (key as unknown as Key[])[2] as InstanceId;
       const [json] = this.#entry(partition, id) ?? [];
       if (json !== undefined) found.push(JSON.parse(json) as Instance);
@@ -240,8 +305,7 @@ export class LmdbStateStore implements StateStore {
 
   async position(partition: number): Promise<StoredPartition | undefined> {
     const meta = this.#meta(partition);
-    if (meta === undefined) return undefined;
-    return { journal: meta.journal, input: readPosition(meta.input) };
+    return meta && heldBy(meta);
   }
 
   async close(): Promise<void> {
@@ -260,6 +324,15 @@ function keysOf(partition: number, id: InstanceId, index: InstanceIndex): Map<st
   if (index.parked) keys.push([PARKED, partition, id]);
   const short = keys.filter((key) => Buffer.byteLength(key.join(" ")) <= KEY_BYTES_MAX);
   return new Map(short.map((key) => [key.join(" "), key as unknown as Key]));
+}
+
+/** All keys of one kind and partition. */
+function allOf(kind: number, partition: number): RangeOptions {
+  return { start: [kind, partition] as never, end: [kind, partition + 1] as never };
+}
+
+function heldBy({ journal, input, until }: Meta): StoredPartition {
+  return { journal, input: readPosition(input), ...(until !== undefined && { until }) };
 }
 
 function rangeOf(query: InstanceQuery): { start: Key[]; end: Key[] } {
@@ -282,10 +355,10 @@ function rangeOf(query: InstanceQuery): { start: Key[]; end: Key[] } {
   return { start: [BY_STATE, name, from], end: [BY_STATE, `${name}\0`] };
 }
 
-function writePosition({ offset, time, stamps }: Position): Meta["input"] {
-  return { offset, time, stamps: [...stamps] };
+function writePosition({ stamps, ...position }: Position): Meta["input"] {
+  return { ...position, stamps: [...stamps] };
 }
 
-function readPosition({ offset, time, stamps }: Meta["input"]): Position {
-  return { offset, time, stamps: new Map(stamps) };
+function readPosition({ stamps, ...position }: Meta["input"]): Position {
+  return { ...position, stamps: new Map(stamps) };
 }

@@ -10,7 +10,6 @@ export interface LocalLog {
   watch(call: (topic: Topic, partition: number) => void): () => void;
   monotonicMs(): number;
   saveBookmark(group: string, partition: number, offset: number, note: string): Promise<void>;
-  loadBookmark(group: string, partition: number): { offset: number; note: string } | undefined;
 }
 
 const BATCH_RECORDS_MAX = 500;
@@ -115,11 +114,6 @@ export class LocalSubscription implements Subscription, Member {
   async bookmark(partition: number, offset: number, note: string): Promise<void> {
     if (this.#closed || this.#group.owners[partition] !== this) return;
     await this.#log.saveBookmark(this.#groupName, partition, offset, note);
-  }
-
-  async bookmarked(partition: number): Promise<{ offset: number; note: string } | undefined> {
-    await Promise.resolve();
-    return this.#log.loadBookmark(this.#groupName, partition);
   }
 
   async close(): Promise<void> {

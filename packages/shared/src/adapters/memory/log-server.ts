@@ -34,6 +34,8 @@ export interface LogFaults {
 const noFaults: LogFaults = { append: () => "done" };
 
 interface Partition {
+  /** What was truncated, for those who check a run. */
+  readonly gone: LogRecord[];
   readonly records: LogRecord[];
   start: number;
   lastTime: EpochMs;
@@ -65,6 +67,7 @@ export class MemoryLogServer implements LocalLog {
     let all = this.#topics.get(topic);
     if (all === undefined) {
       all = Array.from({ length: this.#count(topic) }, () => ({
+        gone: [],
         records: [],
         start: 0,
         lastTime: 0,
@@ -95,9 +98,10 @@ export class MemoryLogServer implements LocalLog {
     return log.records.slice(at, at + max);
   }
 
-  /** Every record kept. */
+  /** Every record that was ever written, truncated ones included: for checks. */
   all(topic: Topic, partition: number): readonly LogRecord[] {
-    return this.#partition(topic, partition).records;
+    const { gone, records } = this.#partition(topic, partition);
+    return [...gone, ...records];
   }
 
   bounds(topic: Topic, partition: number): { start: number; end: number } {
@@ -108,7 +112,7 @@ export class MemoryLogServer implements LocalLog {
   truncate(topic: Topic, partition: number, before: number): void {
     const log = this.#partition(topic, partition);
     const cut = Math.min(Math.max(0, before - log.start), log.records.length);
-    log.records.splice(0, cut);
+    log.gone.push(...log.records.splice(0, cut));
     log.start += cut;
   }
 
@@ -128,6 +132,11 @@ export class MemoryLogServer implements LocalLog {
     note: string,
   ): Promise<void> {
     this.#bookmarks.set(`${group}/${partition}`, { offset, note });
+  }
+
+  /** As a coordinator does that forgets a group without members. */
+  loseBookmarks(): void {
+    this.#bookmarks.clear();
   }
 
   loadBookmark(group: string, partition: number): { offset: number; note: string } | undefined {

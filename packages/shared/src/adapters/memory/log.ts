@@ -105,6 +105,15 @@ export class MemoryLog implements EventLog {
     return this.#server.bounds(topic, partition);
   }
 
+  async bookmarked(
+    _topic: Topic,
+    group: string,
+    partition: number,
+  ): Promise<{ offset: number; note: string } | undefined> {
+    await Promise.resolve();
+    return this.#server.loadBookmark(group, partition);
+  }
+
   async truncate(topic: Topic, partition: number, before: number): Promise<void> {
     this.#server.truncate(topic, partition, before);
   }

@@ -1,7 +1,11 @@
 import type { InstanceId } from "../../contract/names.ts";
 import { type Position, startPosition } from "../../contract/position.ts";
 import { type Bookmark, startBookmark } from "../../contract/reader.ts";
-import type { InstanceIndex, StoredRejection } from "../../ports/state-store.ts";
+import {
+  type InstanceIndex,
+  SCAN_PAGE_MAX,
+  type StoredRejection,
+} from "../../ports/state-store.ts";
 
 export interface StoredRow {
   readonly json: string;
@@ -15,12 +19,15 @@ export interface StoredFold {
   log: string | undefined;
   journal: Bookmark;
   input: Position;
+  until: number | undefined;
   instances: Map<InstanceId, StoredRow>;
   rejections: StoredRejection[];
 }
 
 /** The store of the test world: it outlives its clients, and can be wiped or set back like a server. */
 export class MemoryStateServer {
+  /** How many instances a page of a scan has. */
+  scanPageMax = SCAN_PAGE_MAX;
   #partitions = new Map<number, StoredFold>();
 
   partition(partition: number): StoredFold {
@@ -31,6 +38,7 @@ export class MemoryStateServer {
         log: undefined,
         journal: startBookmark,
         input: startPosition,
+        until: undefined,
         instances: new Map(),
         rejections: [],
       };

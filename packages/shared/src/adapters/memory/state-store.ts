@@ -13,6 +13,7 @@ import {
   type RejectionPage,
   type RejectionQuery,
   REJECTIONS_LISTED_MAX,
+  type ScanPage,
   type StateStore,
   type StoredPartition,
 } from "../../ports/state-store.ts";
@@ -35,7 +36,19 @@ export class MemoryStateStore implements StateStore {
     if (fold.log !== undefined && fold.log !== log) throw otherLog(log, fold.log);
     fold.epoch = epoch;
     fold.log = log;
-    return { journal: fold.journal, input: fold.input };
+    return heldBy(fold);
+  }
+
+  async restart(
+    partition: number,
+    epoch: number,
+    { journal, input }: StoredPartition,
+    until: number,
+  ): Promise<void> {
+    await Promise.resolve();
+    const fold = this.#server.partition(partition);
+    if (fold.epoch > epoch) throw newerClaim(partition, epoch, fold.epoch);
+    Object.assign(fold, { journal, input, until, instances: new Map(), rejections: [] });
   }
 
   async load(
@@ -65,17 +78,33 @@ export class MemoryStateStore implements StateStore {
       const steps = mergeSteps(fold.instances.get(id)?.steps ?? [], stored);
       fold.instances.set(id, { json, index, steps });
     }
+    for (const id of change.dropped ?? []) fold.instances.delete(id);
     const known = new Set(fold.rejections.map((one) => one.offset));
     fold.rejections.push(...change.rejections.filter((one) => !known.has(one.offset)));
     fold.rejections = fold.rejections.slice(-REJECTIONS_LISTED_MAX);
     fold.journal = to;
     fold.input = change.input;
+    if (fold.until !== undefined && to.offset >= fold.until) fold.until = undefined;
     return pageOf(fold, change.due);
   }
 
   async due(partition: number, range: DueRange, at: Bookmark): Promise<DuePage> {
     await Promise.resolve();
     return pageOf(this.#held(partition, at), range);
+  }
+
+  async scan(partition: number, at: Bookmark, cursor?: string): Promise<ScanPage> {
+    await Promise.resolve();
+    const all = [...this.#held(partition, at).instances].sort(([a], [b]) => (a < b ? -1 : 1));
+    const rest = all.filter(([id]) => cursor === undefined || id > cursor);
+    const page = rest.slice(0, this.#server.scanPageMax);
+    const next = rest.length > page.length ? page.at(-1)?.[0] : undefined;
+    const items = page.map(([id, { json }]) => ({ id, json }));
+    return { items, ...(next !== undefined && { next }) };
+  }
+
+  async count(partition: number): Promise<number> {
+    return this.#server.partition(partition).instances.size;
   }
 
   #held(partition: number, at: Bookmark): StoredFold {
@@ -127,11 +156,15 @@ export class MemoryStateStore implements StateStore {
   }
 
   async position(partition: number): Promise<StoredPartition | undefined> {
-    const { journal, input } = this.#server.partition(partition);
-    return journal.offset === startBookmark.offset ? undefined : { journal, input };
+    const fold = this.#server.partition(partition);
+    return fold.journal.offset === startBookmark.offset ? undefined : heldBy(fold);
   }
 
   async close(): Promise<void> {}
+}
+
+function heldBy({ journal, input, until }: StoredFold): StoredPartition {
+  return { journal, input, ...(until !== undefined && { until }) };
 }
 
 function pageOf(fold: StoredFold, { after, by }: DueRange): DuePage {

@@ -7,6 +7,8 @@ import type { Cluster, Redis } from "ioredis";
  */
 const names = [
   "claim",
+  "restart",
+  "scan",
   "load",
   "due",
   "commit",
@@ -20,6 +22,8 @@ type ScriptName = (typeof names)[number];
 
 const keyCounts: Record<ScriptName, number> = {
   claim: 2,
+  restart: 9,
+  scan: 2,
   load: 2,
   due: 2,
   commit: 9,

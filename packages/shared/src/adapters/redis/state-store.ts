@@ -1,13 +1,10 @@
 import type { Instance } from "../../contract/instance.ts";
 import { encodePart, type InstanceId } from "../../contract/names.ts";
-import type { Position } from "../../contract/position.ts";
 import type { Bookmark } from "../../contract/reader.ts";
-import { assert } from "../../errors/assert.ts";
 import {
   DUE_PAGE_MAX,
   type DuePage,
   type DueRange,
-  type InstanceIndex,
   type InstancePage,
   type InstanceQuery,
   type PartitionChange,
@@ -15,8 +12,9 @@ import {
   type RejectionPage,
   type RejectionQuery,
   REJECTIONS_LISTED_MAX,
+  SCAN_PAGE_MAX,
+  type ScanPage,
   type StateStore,
-  type StoredInstance,
   type StoredPartition,
   type StoredRejection,
 } from "../../ports/state-store.ts";
@@ -28,8 +26,9 @@ import {
   writeBookmark,
 } from "../state-errors.ts";
 import { isWanted, pageOfRejections, parseRejectionCursor, untilOf } from "../state-pages.ts";
-import { packSteps, unpackSteps } from "./packed-steps.ts";
+import { unpackSteps } from "./packed-steps.ts";
 import type { Reply, ScriptedRedis } from "./scripts.ts";
+import { heldBy, indexOf, instanceLists, jsonOf, rejectionList, stampsOf } from "./stored-form.ts";
 
 /**
  * The store on Redis and Redis Cluster: all keys of a partition share a hash tag, so that one script
@@ -57,10 +56,27 @@ export class RedisStateStore implements StateStore {
     const [status, ...rest] = await this.#redis["millrace:claim"](...keys, epoch, log);
     if (status === "newer") throw newerClaim(partition, epoch, Number(rest[0]));
     if (status === "other") throw otherLog(log, rest[0] ?? "");
-    const [journal, offset, time, ...stamps] = rest as string[];
-    const input = positionOf(Number(offset), Number(time), stamps);
-    this.#stamps.set(partition, new Set(input.stamps.keys()));
-    return { journal: readBookmark(journal as string), input };
+    const [journal, offset, time, floor, until, ...stamps] = rest as string[];
+    const held = heldBy({ journal, offset, time, floor, until }, stamps);
+    this.#stamps.set(partition, new Set(held.input.stamps.keys()));
+    return held;
+  }
+
+  async restart(
+    partition: number,
+    epoch: number,
+    { journal, input }: StoredPartition,
+    until: number,
+  ): Promise<void> {
+    const keys = commitKeys.map((name) => this.#key(partition, name));
+    const { offset, time, floor = "" } = input;
+    const args = [epoch, writeBookmark(journal), offset, time, floor, until];
+    const [status, newer] = await this.#redis["millrace:restart"](
+      ...keys,
+      ...args,
+      ...stampsOf(input),
+    );
+    if (status === "newer") throw newerClaim(partition, epoch, Number(newer));
   }
 
   async load(
@@ -83,11 +99,11 @@ export class RedisStateStore implements StateStore {
     const keys = commitKeys.map((name) => this.#key(partition, name));
     const { from, to, input, due } = change;
     const known = this.#stamps.get(partition) ?? new Set<string>();
-    const stamps = Array.from(input.stamps, ([w, { n, time }]) => [w, `${n}:${time}`]).flat();
     const forgotten = [...known].filter((writer) => !input.stamps.has(writer));
-    const args = [epoch, from.offset, writeBookmark(to), to.offset, input.offset, input.time];
-    args.push(due.after, due.by, DUE_PAGE_MAX, REJECTIONS_LISTED_MAX);
-    const lists = [stamps, forgotten, ...instanceLists(change.instances), rejectionList(change)];
+    const args: (string | number)[] = [epoch, from.offset, writeBookmark(to), to.offset];
+    args.push(input.offset, input.time);
+    args.push(due.after, due.by, DUE_PAGE_MAX, REJECTIONS_LISTED_MAX, input.floor ?? "");
+    const lists = [stampsOf(input), forgotten, ...instanceLists(change), rejectionList(change)];
     for (const list of lists) {
       args.push(list.length);
       for (const item of list) args.push(item);
@@ -105,6 +121,26 @@ export class RedisStateStore implements StateStore {
     const reply = await this.#redis["millrace:due"](...keys, ...args);
     this.#refused(reply, partition, at);
     return pageOf(reply, range);
+  }
+
+  async scan(partition: number, at: Bookmark, cursor = "0"): Promise<ScanPage> {
+    const keys = [this.#key(partition, "meta"), this.#key(partition, "instances")];
+    const reply = await this.#redis["millrace:scan"](
+      ...keys,
+      writeBookmark(at),
+      cursor,
+      SCAN_PAGE_MAX,
+    );
+    this.#refused(reply, partition, at);
+    const [, next, ...rest] = reply as string[];
+    const items: { id: InstanceId; json: string }[] = [];
+    for (let i = 0; i < rest.length; i += 2)
+      items.push({ id: rest[i] as InstanceId, json: jsonOf(rest[i + 1] as string) });
+    return { items, ...(next !== undefined && next !== "0" && { next }) };
+  }
+
+  async count(partition: number): Promise<number> {
+    return await this.#redis.hlen(this.#key(partition, "instances"));
   }
 
   #refused([status, held]: Reply, partition: number, expected: Bookmark): void {
@@ -226,11 +262,10 @@ export class RedisStateStore implements StateStore {
 
   async position(partition: number): Promise<StoredPartition | undefined> {
     const meta = this.#key(partition, "meta");
-    const [journal, offset, time] = await this.#redis.hmget(meta, "journal", "input", "time");
-    if (typeof journal !== "string") return undefined;
+    const { input: offset, ...held } = await this.#redis.hgetall(meta);
+    if (held["journal"] === undefined) return undefined;
     const stamps = await this.#redis.hgetall(this.#key(partition, "stamps"));
-    const input = positionOf(Number(offset), Number(time), Object.entries(stamps).flat());
-    return { journal: readBookmark(journal), input };
+    return heldBy({ ...held, offset }, Object.entries(stamps).flat());
   }
 
   #everywhere<T>(ask: (partition: number) => Promise<T>): Promise<T[]> {
@@ -251,64 +286,6 @@ const commitKeys = [
   "rejections",
   "rejections-by-time",
 ] as const;
-
-/** The lists of the commit script that are made of instances, in its order. */
-function instanceLists(instances: readonly StoredInstance[]): (string | number)[][] {
-  const [values, unknown, oldNames, newNames]: [string[], string[], string[], (string | number)[]] =
-    [[], [], [], []];
-  const [due, notDue, parked, notParked]: [(string | number)[], string[], string[], string[]] = [
-    [],
-    [],
-    [],
-    [],
-  ];
-  const steps: string[] = [];
-  for (const { id, json, index, was, steps: offsets, begins } of instances) {
-    const names = namesOf(index);
-    values.push(id, `${names.join("\t")}\n${json}`);
-    if (was === undefined) unknown.push(id);
-    const had = was === undefined ? [] : namesOf(was);
-    for (const name of had) if (!names.includes(name)) oldNames.push(`${name}\0${id}`);
-    for (const name of names) if (!had.includes(name)) newNames.push(0, `${name}\0${id}`);
-    if (index.due !== undefined) due.push(index.due, id);
-    else if (was === undefined || was.due !== undefined) notDue.push(id);
-    if (index.parked) parked.push(id);
-    else if (was === undefined || was.parked) notParked.push(id);
-    if (offsets.length > 0) steps.push(id, begins ? "1" : "0", packSteps(offsets));
-  }
-  return [values, unknown, oldNames, newNames, due, notDue, parked, notParked, steps];
-}
-
-function rejectionList({ rejections }: PartitionChange): (string | number)[] {
-  return rejections.flatMap((one) => [one.offset, one.at, JSON.stringify(one)]);
-}
-
-/** What an instance is found by; `f` its flow, `s` an active state, `t` its thing, `x` its status. */
-function namesOf({ flow, states, thing, status }: InstanceIndex): string[] {
-  const names = [`f ${flow}`, ...states.map((state) => `s ${flow} ${state}`)];
-  if (thing !== undefined) names.push(`t ${thing}`);
-  names.push(`x ${status}`);
-  return names;
-}
-
-/** The index of a stored value, read back from its names. */
-function indexOf(value: string): InstanceIndex {
-  const names = value.slice(0, value.indexOf("\n")).split("\t");
-  const flow = names[0]?.slice(2) ?? "";
-  const states = names
-    .filter((name) => name.startsWith("s "))
-    .map((name) => name.slice(3 + flow.length));
-  const thing = names.find((name) => name.startsWith("t "))?.slice(2);
-  const status = (names.find((name) => name.startsWith("x "))?.slice(2) ??
-    "running") as InstanceIndex["status"];
-  return { flow, states, status, parked: false, ...(thing !== undefined && { thing }) };
-}
-
-function jsonOf(value: string): string {
-  const end = value.indexOf("\n");
-  assert(end >= 0, "a stored instance begins with its names");
-  return value.slice(end + 1);
-}
 
 /** The narrowest name that a query can be answered from; one that ends in `/` stands for all it begins. */
 function nameAsked({ ns, flow, state, thing }: InstanceQuery): string {
@@ -336,13 +313,4 @@ function pageOf([, ...rest]: Reply, { by }: DueRange): DuePage {
     due.push({ id: rest[i] as InstanceId, at: Number(rest[i + 1]) });
   }
   return { until: due.length < DUE_PAGE_MAX ? by : untilOf(due, by), due };
-}
-
-function positionOf(offset: number, time: number, stamps: readonly string[]): Position {
-  const entries = new Map<string, { n: number; time: number }>();
-  for (let i = 0; i < stamps.length; i += 2) {
-    const [n, at] = (stamps[i + 1] as string).split(":").map(Number);
-    entries.set(stamps[i] as string, { n: n as number, time: at as number });
-  }
-  return { offset, time, stamps: entries };
 }

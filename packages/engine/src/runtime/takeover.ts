@@ -1,0 +1,100 @@
+import { OperationalError } from "@millrace/shared/errors/operational";
+import type { EpochMs } from "@millrace/shared/contract/time";
+import type { EventLog } from "@millrace/shared/ports/event-log";
+import type { StateStore, StoredPartition } from "@millrace/shared/ports/state-store";
+import { startOfFold } from "./floor.ts";
+import { Fold } from "./fold.ts";
+
+/** Instances that a long fold holds before it lets the store catch up. */
+const FOLDED_MAX = 5_000;
+
+export interface TakeoverParts {
+  readonly log: EventLog;
+  readonly store: StateStore;
+  /** Names this process in its claim. */
+  readonly worker: string;
+  /** Told what offset of the journal is folded, from time to time. */
+  readonly onFolded?: (offset: number) => void;
+}
+
+/** A partition that is claimed. */
+export interface Claimed {
+  readonly epoch: number;
+  /** Log time of the claim. */
+  readonly time: EpochMs;
+  /** Where the journal begins. */
+  readonly start: number;
+  readonly held: StoredPartition;
+  /** Whether the store begins anew from the journal. */
+  readonly isAnew: boolean;
+}
+
+/**
+ * Takes a partition over: the claim record first, whose offset is the epoch; then the store is told.
+ * The store is never asked for an epoch: one that was wiped or set back would answer an old one, and make
+ * the partition dead. A store that holds nothing, or less than the log still has, begins anew at the floor.
+ *
+ * @param anew whether the store is to begin anew whatever it holds
+ * @throws OperationalError LOG-005 when the journal is shorter than the store, LOG-006 when neither has
+ * what is needed
+ */
+export async function takeOver(
+  { log, store, worker }: TakeoverParts,
+  partition: number,
+  anew = false,
+): Promise<Claimed> {
+  const record = {
+    key: null,
+    header: JSON.stringify({ v: 1, kind: "claim", n: 0 }),
+    value: JSON.stringify({ worker, log: log.id }),
+  };
+  const { offset: epoch, time } = await log.append("journal", partition, [record]);
+  const { start } = await log.bounds("journal", partition);
+  const held = await store.claim(partition, epoch, log.id);
+  if (held.journal.offset > epoch + 1) throw aheadOfJournal(partition, held.journal.offset, epoch);
+  const isBlank = held.journal.offset === 0 && epoch > 0;
+  if (!anew && !isBlank && held.journal.offset >= start)
+    return { epoch, time, start, held, isAnew: false };
+  const begun = await startOfFold(log, partition, epoch);
+  await store.restart(partition, epoch, begun, epoch + 1);
+  return { epoch, time, start, held: begun, isAnew: true };
+}
+
+/**
+ * Brings the store from where it stands up to the claim, by a fold of the journal.
+ *
+ * @returns the fold's position, and what the store holds of it: perhaps not the claim itself
+ */
+export async function catchUp(
+  { log, store, onFolded }: TakeoverParts,
+  partition: number,
+  { epoch, held }: Claimed,
+): Promise<{ readonly folded: StoredPartition; readonly held: StoredPartition }> {
+  const fold = new Fold(partition, held);
+  let stored = held;
+  const commit = async (): Promise<void> => {
+    const { bookmark: to, position: input } = fold;
+    const change = { from: stored.journal, to, input, ...fold.drain(), due: { after: 0, by: 0 } };
+    await store.commit(partition, epoch, change);
+    stored = { journal: to, input };
+    onFolded?.(to.offset);
+  };
+  for await (const batch of log.read("journal", partition, held.journal.offset, epoch + 1)) {
+    for (const one of batch) fold.take(one);
+    if (fold.changes >= FOLDED_MAX) await commit();
+  }
+  if (fold.changes > 0) await commit();
+  return { folded: { journal: fold.bookmark, input: fold.position }, held: stored };
+}
+
+function aheadOfJournal(
+  partition: number,
+  held: number,
+  epoch: number,
+): OperationalError<"LOG-005"> {
+  return new OperationalError(
+    "LOG-005",
+    { topic: "journal", partition, offset: epoch },
+    `the store has journal/${partition} up to ${held}, but the journal ends at ${epoch}: it has lost records`,
+  );
+}
