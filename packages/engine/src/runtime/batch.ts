@@ -1,5 +1,5 @@
 import type { Instance } from "@millrace/shared/contract/instance";
-import type { Cause, Checkpoint, Rejected } from "@millrace/shared/contract/journal-record";
+import type { Cause, Checkpoint, Mark, Rejected } from "@millrace/shared/contract/journal-record";
 import { type InstanceId, logKey } from "@millrace/shared/contract/names";
 import type { PositionChange } from "@millrace/shared/contract/position";
 import type { Decision } from "@millrace/shared/core/decision";
@@ -96,8 +96,8 @@ export class Batch {
     this.#add("refresh", instance, `{"instance":${json}}`, undefined);
   }
 
-  addMark(): void {
-    this.#add("mark", undefined, "{}", undefined);
+  addMark(mark: Mark = {}): void {
+    this.#add("mark", undefined, JSON.stringify(mark), undefined);
   }
 
   /**

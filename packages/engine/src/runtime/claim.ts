@@ -6,16 +6,18 @@ import { Tenure } from "./tenure.ts";
 export async function claim(partition: number, host: EngineHost): Promise<Tenure> {
   const claimed = await takeOver(host, partition);
   host.counters.claims += 1;
-  const { epoch, time, start, isAnew } = claimed;
+  const { epoch, time, start, isAnew, evidence } = claimed;
   if (isAnew) {
     const from = claimed.held.journal.offset;
     host.onEvent("debug", "the store begins anew from the journal", { partition, from, to: epoch });
   }
+  if (evidence?.tried !== undefined)
+    host.onEvent("error", "the last owner ended with an input in hand", {
+      partition,
+      ...evidence.tried,
+    });
   const { folded, held } = await catchUp(host, partition, claimed);
   const { journal: bookmark, input: position } = folded;
-  return new Tenure(
-    partition,
-    { epoch, time, start, bookmark, position, held: held.journal },
-    host,
-  );
+  const tenure = { epoch, time, start, bookmark, position, held: held.journal, evidence };
+  return new Tenure(partition, tenure, host);
 }

@@ -5,6 +5,7 @@ import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { Clock } from "@millrace/shared/ports/clock";
 import type { EventLog, Subscription } from "@millrace/shared/ports/event-log";
 import type { StateStore } from "@millrace/shared/ports/state-store";
+import type { Turnstile } from "./caution.ts";
 import type { EngineCounters } from "./counters.ts";
 import type { EngineOptions } from "./options.ts";
 
@@ -23,6 +24,8 @@ export interface EngineHost {
   readonly world: World;
   readonly options: EngineOptions;
   readonly counters: EngineCounters;
+  /** Where one partition at a time takes inputs that may end the process. */
+  readonly turnstile: Turnstile;
   subscription(): Subscription;
   /** Resolves when this process has read all that the registry holds now. */
   registryRead(): Promise<void>;

@@ -7,6 +7,7 @@ import type { Authorize } from "@millrace/shared/policy/authorize";
 import { type Clock, randomName } from "@millrace/shared/ports/clock";
 import type { EventLog, Subscription } from "@millrace/shared/ports/event-log";
 import type { StateStore } from "@millrace/shared/ports/state-store";
+import { Turnstile } from "./caution.ts";
 import { engineCounters } from "./counters.ts";
 import { defaultEngineOptions, type EngineOptions } from "./options.ts";
 import type { EngineHost, LogLevel, LogLine } from "./engine-host.ts";
@@ -62,6 +63,7 @@ export class Engine {
       },
       options,
       counters: this.counters,
+      turnstile: new Turnstile(),
       subscription: () => {
         if (this.#subscription === undefined) throw new Error("the engine is not started");
         return this.#subscription;

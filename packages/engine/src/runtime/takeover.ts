@@ -2,6 +2,7 @@ import { OperationalError } from "@millrace/shared/errors/operational";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import type { EventLog } from "@millrace/shared/ports/event-log";
 import type { StateStore, StoredPartition } from "@millrace/shared/ports/state-store";
+import { type Evidence, evidenceBefore } from "./caution.ts";
 import { startOfFold } from "./floor.ts";
 import { Fold } from "./fold.ts";
 
@@ -27,6 +28,8 @@ export interface Claimed {
   readonly held: StoredPartition;
   /** Whether the store begins anew from the journal. */
   readonly isAnew: boolean;
+  /** Of an input that ended the owners before. */
+  readonly evidence: Evidence | undefined;
 }
 
 /**
@@ -50,14 +53,17 @@ export async function takeOver(
   };
   const { offset: epoch, time } = await log.append("journal", partition, [record]);
   const { start } = await log.bounds("journal", partition);
-  const held = await store.claim(partition, epoch, log.id);
+  const [held, evidence] = await Promise.all([
+    store.claim(partition, epoch, log.id),
+    evidenceBefore(log, partition, start, epoch, worker),
+  ]);
   if (held.journal.offset > epoch + 1) throw aheadOfJournal(partition, held.journal.offset, epoch);
   const isBlank = held.journal.offset === 0 && epoch > 0;
   if (!anew && !isBlank && held.journal.offset >= start)
-    return { epoch, time, start, held, isAnew: false };
+    return { epoch, time, start, held, isAnew: false, evidence };
   const begun = await startOfFold(log, partition, epoch);
   await store.restart(partition, epoch, begun, epoch + 1);
-  return { epoch, time, start, held: begun, isAnew: true };
+  return { epoch, time, start, held: begun, isAnew: true, evidence };
 }
 
 /**

@@ -5,6 +5,8 @@ import type { EpochMs } from "@millrace/shared/contract/time";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import type { DuePage } from "@millrace/shared/ports/state-store";
 import { Batch, type BatchedInstance } from "./batch.ts";
+import { CarefulTurns } from "./careful-turns.ts";
+import { Caution, type Evidence } from "./caution.ts";
 import { Committer } from "./committer.ts";
 import { copyOf } from "./copy.ts";
 import { type Deliveries, Reader } from "./deliveries.ts";
@@ -36,6 +38,8 @@ export interface TenureStart {
   readonly epoch: number;
   /** Where the journal begins. */
   readonly start: number;
+  /** Of an input that ended the owners before. */
+  readonly evidence: Evidence | undefined;
   /** Log time of the claim. */
   readonly time: EpochMs;
   /** The end of the journal: the claim is its last record. */
@@ -68,6 +72,8 @@ export class Tenure {
   readonly #position: InputPosition;
   readonly #decider: TurnDecider;
   readonly #retention: Retention;
+  readonly #caution: Caution;
+  readonly #careful: CarefulTurns;
   #appending: Promise<void> = Promise.resolve();
   #cancelAlarm: (() => void) | undefined;
   #wake: (() => void) | undefined;
@@ -103,6 +109,22 @@ export class Tenure {
       position: this.#position,
       logClock: this.#logClock,
       settled: () => this.#appending,
+    });
+    this.#caution = new Caution(start.evidence, host.worker);
+    this.#careful = new CarefulTurns({
+      partition,
+      host,
+      caution: this.#caution,
+      intake: this.#intake,
+      timers: this.#timers,
+      position: this.#position,
+      decider: this.#decider,
+      prepare: (records, more) => this.#prepare(records, more),
+      copy: (toCopy) => this.#copy(toCopy),
+      append: async (batch) => {
+        await this.#append(batch);
+        await this.#appending;
+      },
     });
   }
 
@@ -174,21 +196,36 @@ export class Tenure {
   async #turn(): Promise<void> {
     const work = this.#next();
     if (work === undefined) return await this.#idle();
+    const { records, timersBy } = work;
+    if (this.#caution.isOn) return await this.#careful.turn(records[0], timersBy);
+    await this.#host.turnstile.pass();
+    const due = this.#timers.due(timersBy, this.#host.options.turnRecordsMax);
+    const deliveries = await this.#prepare(records, due);
+    if (deliveries === undefined) return;
+    await this.#host.turnstile.pass();
+    const { batch, taken, toCopy } = this.#decider.decide(deliveries, timersBy);
+    this.#intake.take(taken);
+    await this.#copy(toCopy);
+    if (batch.entries.length > 0) await this.#append(batch);
+    this.#cache.evict();
+  }
+
+  /** Reads records, and loads their instances and these. @returns undefined when the tenure is over */
+  async #prepare(
+    records: readonly LogRecord[],
+    more: readonly InstanceId[],
+  ): Promise<Deliveries[] | undefined> {
     const { catalogue } = this.#host;
     let deliveries: Deliveries[];
     let known: number;
     do {
       // Flows that are learnt while instances are loaded may read the same records otherwise.
       known = catalogue.offset;
-      deliveries = this.#read(work.records);
-      await this.#load(deliveries, work.timersBy);
-      if (this.#ended) return;
+      deliveries = this.#read(records);
+      await this.#load(deliveries, more);
+      if (this.#ended) return undefined;
     } while (catalogue.offset !== known);
-    const { batch, taken, toCopy } = this.#decider.decide(deliveries, work.timersBy);
-    this.#intake.take(taken);
-    await this.#copy(toCopy);
-    if (batch.entries.length > 0) await this.#append(batch);
-    this.#cache.evict();
+    return deliveries;
   }
 
   async #keepShort(): Promise<void> {
@@ -274,12 +311,9 @@ export class Tenure {
     });
   }
 
-  async #load(deliveries: readonly Deliveries[], timersBy: EpochMs): Promise<void> {
-    const { store, counters, options, catalogue } = this.#host;
-    const wanted = [
-      ...deliveries.flatMap((one) => one.deliveries.map(({ id }) => id)),
-      ...this.#timers.due(timersBy, options.turnRecordsMax),
-    ];
+  async #load(deliveries: readonly Deliveries[], more: readonly InstanceId[]): Promise<void> {
+    const { store, counters, catalogue } = this.#host;
+    const wanted = [...deliveries.flatMap((one) => one.deliveries.map(({ id }) => id)), ...more];
     const missing = [...new Set(wanted.filter((id) => !this.#cache.has(id)))];
     if (missing.length === 0) return;
     const found = await store.load(this.#partition, missing, this.#committer.sent);

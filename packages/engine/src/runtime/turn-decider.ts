@@ -1,13 +1,16 @@
 import { type Instance, isEnded } from "@millrace/shared/contract/instance";
-import type { InstanceId } from "@millrace/shared/contract/names";
+import { parseEventHeader } from "@millrace/shared/contract/event-record";
+import { DEFAULT_NAMESPACE, type InstanceId } from "@millrace/shared/contract/names";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { decide } from "@millrace/shared/core/decide/decide";
+import { rejectTimer } from "@millrace/shared/core/decide/timer";
 import type { DeviceInput, Input } from "@millrace/shared/core/input";
 import type { Decision } from "@millrace/shared/core/decision";
 import { assert } from "@millrace/shared/errors/assert";
+import type { LogRecord } from "@millrace/shared/ports/event-log";
 import { Batch, causeOfFault } from "./batch.ts";
 import { countIgnored } from "./counters.ts";
-import { type Deliveries, type Delivery, payloadAsCame } from "./deliveries.ts";
+import { bytesOf, type Deliveries, type Delivery, payloadAsCame } from "./deliveries.ts";
 import type { EngineHost } from "./engine-host.ts";
 import type { InputPosition } from "./input-position.ts";
 import type { Cached, InstanceCache } from "./instance-cache.ts";
@@ -94,16 +97,57 @@ export class TurnDecider {
         this.#timers.putBack(id, due);
         return false;
       }
-      this.#use(cached);
-      const { instance, due: actual } = cached;
-      if (instance === undefined || actual === undefined) continue;
-      if (actual <= by && !this.#fire(batch, id, cached, instance, atEnd ? by : actual)) {
-        this.#timers.putBack(id, by + this.#host.options.unknownVersionMs);
-        continue;
-      }
-      this.#timers.remind(id, cached.due);
+      this.#fireDue(batch, id, cached, by, atEnd);
     }
     return true;
+  }
+
+  #fireDue(batch: Batch, id: InstanceId, cached: Cached, by: EpochMs, atEnd: boolean): void {
+    this.#use(cached);
+    const { instance, due: actual } = cached;
+    if (instance === undefined || actual === undefined) return;
+    if (actual <= by && !this.#fire(batch, id, cached, instance, atEnd ? by : actual))
+      this.#timers.putBack(id, by + this.#host.options.unknownVersionMs);
+    else this.#timers.remind(id, cached.due);
+  }
+
+  /** Decides one timer that was taken from the window. */
+  decideTimer(id: InstanceId, by: EpochMs): Batch {
+    const batch = new Batch();
+    const cached = this.#cache.get(id);
+    if (cached !== undefined) this.#fireDue(batch, id, cached, by, false);
+    this.#rest();
+    return batch;
+  }
+
+  /** Rejects a timer unread, and takes it out of its instance. */
+  rejectTimer(id: InstanceId, by: EpochMs, detail: string): Batch {
+    const batch = new Batch();
+    const cached = this.#cache.get(id);
+    if (cached?.instance !== undefined) {
+      const at = Math.max(this.#position.time, by);
+      const input = { kind: "timer", to: cached.instance, at } as const;
+      this.#settle(batch, id, cached, rejectTimer(cached.instance, input, "poison", detail));
+      this.#timers.remind(id, cached.due);
+    }
+    this.#rest();
+    return batch;
+  }
+
+  /** Rejects a record of `events` unread. */
+  rejectRecord({ offset, time, header: text, value }: LogRecord, detail: string): Batch {
+    const batch = new Batch();
+    const at = Math.max(this.#position.time, time);
+    const header = parseEventHeader(text);
+    const read = "malformed" in header ? undefined : header;
+    const cause = causeOfFault(read?.kind ?? "", offset);
+    const ns = read?.ns ?? DEFAULT_NAMESPACE;
+    const rejected = { at, cause, code: "poison", detail, ns, payload: bytesOf(value) } as const;
+    batch.addRejection(undefined, undefined, rejected, read?.trace);
+    this.#host.counters.records += 1;
+    this.#host.counters.rejected += 1;
+    this.#position.move(offset + 1, at, this.#host.clock.monotonicMs(), read);
+    return batch;
   }
 
   /** @returns false when the timer has to wait for the version that its instance runs */

@@ -3,6 +3,7 @@ import type { Effect } from "./effect.ts";
 import { parseHeader } from "./header.ts";
 import type { Instance, StateValue } from "./instance.ts";
 import type { Json } from "./json.ts";
+import type { InstanceId } from "./names.ts";
 import type { Bookmark } from "./reader.ts";
 import type { EpochMs } from "./time.ts";
 
@@ -106,6 +107,22 @@ export interface Rejected {
 /** A live instance without a later record, written anew so that older records can go. Same seq. */
 export interface Refresh {
   readonly instance: Instance;
+}
+
+/** What an owner has in hand, for whoever comes after it: an event, or the timer of an instance. */
+export interface Trying {
+  /** Of the event, on `events`. */
+  readonly offset?: number;
+  readonly timer?: InstanceId;
+  /** How many owners in a row have tried it, this one included. */
+  readonly times: number;
+  /** Its process; one that claims anew has not been ended by it. */
+  readonly worker: string;
+}
+
+/** How far the input is, and no more; where owners ended one after the other, what this one has in hand. */
+export interface Mark {
+  readonly trying?: Trying;
 }
 
 /**

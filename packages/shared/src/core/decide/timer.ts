@@ -1,10 +1,11 @@
 import { type Instance, isEnded, type Owed, type Timer } from "../../contract/instance.ts";
+import type { RejectionCode } from "../../contract/journal-record.ts";
 import { effectId } from "../../contract/names.ts";
 import type { EpochMs } from "../../contract/time.ts";
 import type { Flow } from "../../flow/flow.ts";
 import type { TimerInput } from "../input.ts";
 import { fireTimer } from "../timers.ts";
-import { type Decision, ignored } from "../decision.ts";
+import { type Decision, ignored, reject } from "../decision.ts";
 import { transitionOn } from "../transition.ts";
 import type { World } from "../world.ts";
 import { settle } from "./result.ts";
@@ -53,6 +54,32 @@ function fire(
   };
 }
 
+/** Takes the earliest timer out of an instance that must not be touched by it. */
+export function rejectTimer(
+  instance: Instance,
+  { to, at }: TimerInput,
+  code: RejectionCode,
+  detail: string,
+): Decision {
+  const next = earliest(instance);
+  if (next === undefined) return ignored("timer-gone");
+  const subject = (type: string) => ({
+    at,
+    cause: { kind: "timer", type, due: next.due } as const,
+    to,
+    payload: null,
+  });
+  if (next.timer === undefined)
+    return reject(subject(`expired.${next.owed.name}`), code, detail, notOwing(instance, next.key));
+  const timers = fireTimer(instance.timers ?? [], next.timer);
+  return reject(subject(next.timer.id), code, detail, without(instance, timers));
+}
+
+function notOwing(instance: Instance, key: string): Instance {
+  const { [key]: _gone, ...owed } = instance.owed ?? {};
+  return { ...instance, owed };
+}
+
 function without(instance: Instance, timers: readonly Timer[]): Instance {
   const { timers: _old, ...rest } = instance;
   return timers.length > 0 ? { ...rest, timers } : rest;
@@ -70,10 +97,9 @@ function expire(
   const expired = { to: input.to, at: input.at, outcome: "expired", payload: {}, effect } as const;
   const decision = settle(instance, key, owed, expired, world);
   if (decision.kind !== "rejected") return decision;
-  const { [key]: _expired, ...rest } = instance.owed ?? {};
   return {
     kind: "rejected",
-    rejected: { ...decision.rejected, instance: { ...instance, owed: rest } },
+    rejected: { ...decision.rejected, instance: notOwing(instance, key) },
   };
 }
 

@@ -1,0 +1,97 @@
+import type { InstanceId } from "@millrace/shared/contract/names";
+import type { EpochMs } from "@millrace/shared/contract/time";
+import type { LogRecord } from "@millrace/shared/ports/event-log";
+import { Batch } from "./batch.ts";
+import type { Caution } from "./caution.ts";
+import type { Deliveries } from "./deliveries.ts";
+import type { EngineHost } from "./engine-host.ts";
+import type { InputPosition } from "./input-position.ts";
+import type { Intake } from "./intake.ts";
+import type { TimerWindow } from "./timer-window.ts";
+import type { TurnDecider } from "./turn-decider.ts";
+
+export interface CarefulTurnsParts {
+  readonly partition: number;
+  readonly host: EngineHost;
+  readonly caution: Caution;
+  readonly intake: Intake;
+  readonly timers: TimerWindow;
+  readonly position: InputPosition;
+  readonly decider: TurnDecider;
+  /** Reads records, and loads their instances and these. @returns undefined when the tenure is over */
+  prepare(
+    records: readonly LogRecord[],
+    more: readonly InstanceId[],
+  ): Promise<readonly Deliveries[] | undefined>;
+  copy(toCopy: readonly Deliveries[]): Promise<void>;
+  /** Appends, and resolves when it is acknowledged. */
+  append(batch: Batch): Promise<void>;
+}
+
+type InHand = { readonly offset: number } | { readonly timer: InstanceId };
+
+/** Turns of one input each, written down before it is taken (see `Caution`). */
+export class CarefulTurns {
+  readonly #parts: CarefulTurnsParts;
+
+  constructor(parts: CarefulTurnsParts) {
+    this.#parts = parts;
+  }
+
+  /** @param timersBy at the end of the log, where there is no record: up to when timers may fire */
+  async turn(record: LogRecord | undefined, timersBy: EpochMs): Promise<void> {
+    const { host, timers, position } = this.#parts;
+    await host.turnstile.alone(async () => {
+      const by = record === undefined ? timersBy : Math.max(position.time, record.time);
+      const timer = timers.take(by);
+      if (timer !== undefined) await this.#takeTimer(timer, by);
+      else if (record !== undefined) await this.#takeRecord(record);
+    });
+  }
+
+  async #takeRecord(record: LogRecord): Promise<void> {
+    const { caution, decider, intake, prepare, copy, append } = this.#parts;
+    const inHand = { offset: record.offset };
+    if (caution.isPoison(inHand)) {
+      intake.take(1);
+      return await append(decider.rejectRecord(record, this.#poison(inHand)));
+    }
+    await this.#writeDown(inHand);
+    const deliveries = await prepare([record], []);
+    if (deliveries === undefined) return;
+    const { batch, taken, toCopy } = decider.decide(deliveries, 0);
+    intake.take(taken);
+    await copy(toCopy);
+    await this.#survive(batch);
+  }
+
+  async #takeTimer(timer: InstanceId, by: EpochMs): Promise<void> {
+    const { caution, decider, prepare, append } = this.#parts;
+    if ((await prepare([], [timer])) === undefined) return;
+    if (caution.isPoison({ timer }))
+      return await append(decider.rejectTimer(timer, by, this.#poison({ timer })));
+    await this.#writeDown({ timer });
+    await this.#survive(decider.decideTimer(timer, by));
+  }
+
+  async #writeDown(inHand: InHand): Promise<void> {
+    const { caution, append } = this.#parts;
+    const mark = new Batch();
+    mark.addMark({ trying: caution.trying(inHand) });
+    await append(mark);
+  }
+
+  /** What was in hand is not what ends owners: a record after the mark says so. */
+  async #survive(batch: Batch): Promise<void> {
+    const { caution, append } = this.#parts;
+    if (batch.entries.length === 0) batch.addMark();
+    await append(batch);
+    caution.survived();
+  }
+
+  #poison(inHand: InHand): string {
+    const { host, partition } = this.#parts;
+    host.onEvent("error", "an input is rejected that ended its owners", { partition, ...inHand });
+    return "it was in hand when three owners of its partition ended; it is kept unread";
+  }
+}
