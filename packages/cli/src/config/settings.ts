@@ -1,3 +1,5 @@
+import { statSync } from "node:fs";
+import { CallHosts } from "@millrace/engine/dispatch/call-hosts";
 import * as z from "zod";
 
 /**
@@ -11,6 +13,16 @@ const list = z.string().transform((text) =>
     .map((one) => one.trim())
     .filter((one) => one !== ""),
 );
+
+const hosts = z.union([list, z.array(z.string())]).refine(areHosts);
+
+function areHosts(entries: readonly string[]): boolean {
+  try {
+    return Boolean(new CallHosts(entries));
+  } catch {
+    return false;
+  }
+}
 
 /** An address whose login and hosts can be read, several of them after each other with commas; or a folder. */
 function address(form: RegExp): z.ZodString {
@@ -27,6 +39,10 @@ function hasHosts(url: string): boolean {
   } catch {
     return false;
   }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** Risks that an operator can accept with MILLRACE_ALLOW. */
@@ -121,6 +137,21 @@ export const settings = {
     wanted: `any of ${risks.join(", ")}`,
     description: "risks that are accepted, with commas",
   },
+  callHosts: {
+    env: "MILLRACE_CALL_HOSTS",
+    flag: "--call-hosts <hosts>",
+    schema: hosts,
+    wanted:
+      "hosts, addresses or ranges of addresses, with commas: api.example.com:443,*.example.org,10.0.0.0/8",
+    description: "where calls of flows may go, with commas (default: nowhere)",
+  },
+  secrets: {
+    env: "MILLRACE_SECRETS",
+    flag: "--secrets <dir>",
+    schema: z.string().min(1).refine(isFolder),
+    wanted: "a folder that is there",
+    description: "folder of the secrets that calls may use, one file each",
+  },
   token: {
     env: "MILLRACE_TOKEN",
     flag: "--token <token>",
@@ -159,6 +190,8 @@ export interface Config {
   readonly topicPrefix: string;
   readonly partitions: number | undefined;
   readonly allow: ReadonlySet<string>;
+  readonly callHosts: readonly string[];
+  readonly secrets: string | undefined;
   readonly token: string | undefined;
   readonly keepUnmatched: boolean;
   readonly logLevel: (typeof logLevels)[number];
