@@ -1,35 +1,17 @@
-import type { CallError } from "@millrace/shared/contract/call-result";
 import { describe, expect, test } from "vitest";
-import { DispatchedWorld } from "../support/dispatched-world.ts";
-import { doorFlow, faultFlow } from "../support/door.ts";
+import { doorFlow, faultFlow, openCalls as open } from "../support/door.ts";
 
 /** Hosts that are slow, fail, or are not allowed; and the secrets that calls carry to them. */
 
-type Options = Omit<Parameters<typeof DispatchedWorld.open>[0], "flows">;
-
-async function open(flow: string, options: Options = {}) {
-  const dispatched = await DispatchedWorld.open({ flows: [flow], ...options });
-  const { world, http } = dispatched;
-  return {
-    ...{ dispatched, world, http },
-    badge: async (door = "d1", badge: unknown = 7): Promise<void> => {
-      await world.publish(`door/${door}/badge`, { badge });
-      await dispatched.rest();
-    },
-    error: (door = "d1") =>
-      world.instance(`door/${door}`).context["error"] as CallError | undefined,
-    counters: () => dispatched.dispatcher.facts,
-    doors: (count: number) => Array.from({ length: count }, (_, n) => `d${n + 1}`),
-  };
-}
+const doors = (count: number) => Array.from({ length: count }, (_, n) => `d${n + 1}`);
 
 describe("calls to one host", () => {
   test("are so many at a time, and the others wait in line", async () => {
-    const { badge, doors, http, world } = await open(doorFlow(), {
+    const { badge, http, world } = await open(doorFlow(), {
       dispatch: { callsAtOnceMax: 3 },
     });
     http.host = () => ({ status: 200, afterMs: 100 });
-    for (const door of doors(10)) await badge(door);
+    for (const door of doors(10)) await badge(7, door);
     expect(http.requests).toHaveLength(3);
     await world.advance(100);
     expect(http.requests).toHaveLength(6);
@@ -46,15 +28,15 @@ describe("calls to one host", () => {
       "https://people.example/${event.badge}",
       "https://${event.badge}/",
     );
-    const { badge, doors, http, error } = await open(flow, { dispatch });
-    for (const door of doors(6)) await badge(door, "people.example");
+    const { badge, http, error } = await open(flow, { dispatch });
+    for (const door of doors(6)) await badge("people.example", door);
     expect(error("d5")).toBeUndefined();
     expect(error("d6")).toEqual({
       reason: "queue-full",
       message: "too many calls wait for people.example",
       attempts: 0,
     });
-    await badge("d7", "tickets.example");
+    await badge("tickets.example", "d7");
     expect(http.requests.map(({ url }) => url.host)).toEqual([
       "people.example",
       "people.example",
@@ -63,10 +45,10 @@ describe("calls to one host", () => {
   });
 
   test("leave the line when nobody waits for them any more", async () => {
-    const { badge, dispatched, world, http, doors } = await open(doorFlow(), {
+    const { badge, dispatched, world, http } = await open(doorFlow(), {
       dispatch: { callsAtOnceMax: 1 },
     });
-    for (const door of doors(3)) await badge(door);
+    for (const door of doors(3)) await badge(7, door);
     await world.publish("door/d2/leave", {});
     await dispatched.rest();
     http.host = () => ({ status: 200 });
@@ -79,46 +61,59 @@ describe("calls to one host", () => {
   });
 });
 
+test("a request that is broken off makes room for the next", async () => {
+  const { badge, dispatched, world, http } = await open(doorFlow(), {
+    dispatch: { callsAtOnceMax: 1 },
+  });
+  for (const door of doors(2)) await badge(7, door);
+  await world.publish("door/d1/leave", {});
+  await dispatched.rest();
+  expect(http.requests.map(({ headers }) => headers["idempotency-key"])).toEqual([
+    "default/door/d1/0/1/0",
+    expect.stringMatching(/^default\/door\/d2\//),
+  ]);
+});
+
 describe("a host that fails again and again", () => {
   test("is not called for a while, then probed by one call, then called as before", async () => {
-    const { badge, doors, http, world, error, counters } = await open(doorFlow(", retries: 0"));
+    const { badge, http, world, error, counters } = await open(doorFlow(", retries: 0"));
     let fails = true;
     http.host = () => (fails ? { status: 500 } : { status: 200, afterMs: 10 });
-    for (const door of doors(5)) await badge(door);
+    for (const door of doors(5)) await badge(7, door);
     expect([http.requests.length, counters()["circuitsOpen"]]).toEqual([5, 1]);
     expect(world.lines.filter((line) => line.includes("people.example"))).toContainEqual(
       expect.stringMatching(/^warn a host fails/),
     );
 
-    await badge("d6");
+    await badge(7, "d6");
     expect(error("d6")).toEqual({
       reason: "circuit-open",
       message: "people.example has failed again and again, and is not called for a while",
       attempts: 0,
     });
     await world.advance(30_000);
-    await badge("d7"); // the probe fails
-    await badge("d8");
+    await badge(7, "d7"); // the probe fails
+    await badge(7, "d8");
     expect(http.requests).toHaveLength(6);
     expect(error("d7")?.reason).toBe("status");
     expect(error("d8")?.reason).toBe("circuit-open");
 
     fails = false;
     await world.advance(30_000);
-    await badge("d9"); // the probe is under way
-    await badge("d10");
+    await badge(7, "d9"); // the probe is under way
+    await badge(7, "d10");
     expect(error("d10")?.reason).toBe("circuit-open");
     await world.advance(10);
-    await badge("d11");
-    await badge("d12");
+    await badge(7, "d11");
+    await badge(7, "d12");
     expect([http.requests.length, counters()["circuitsOpen"]]).toEqual([9, 0]);
   });
 
   test("answers those in line at once that it is not called", async () => {
-    const { badge, doors, http, error } = await open(doorFlow(", retries: 0"), {
+    const { badge, http, error } = await open(doorFlow(", retries: 0"), {
       dispatch: { callsAtOnceMax: 1, circuitFailures: 1 },
     });
-    for (const door of doors(3)) await badge(door);
+    for (const door of doors(3)) await badge(7, door);
     http.answer("default/door/d1/0/1/0", { status: 500 });
     await new Promise(setImmediate);
     expect(http.requests).toHaveLength(1);
@@ -127,10 +122,10 @@ describe("a host that fails again and again", () => {
 
   test("costs no other host anything, and one that says no is not failing", async () => {
     const flow = doorFlow(", retries: 0").replace("people.example/", "");
-    const { badge, doors, http, counters } = await open(flow);
+    const { badge, http, counters } = await open(flow);
     http.host = ({ url }) => ({ status: url.host === "a.example" ? 500 : 404 });
-    for (const door of doors(8)) await badge(door, "a.example");
-    for (const door of doors(8)) await badge(`${door}b`, "b.example");
+    for (const door of doors(8)) await badge("a.example", door);
+    for (const door of doors(8)) await badge("b.example", `${door}b`);
     expect(http.requests.filter(({ url }) => url.host === "a.example")).toHaveLength(5);
     expect(http.requests.filter(({ url }) => url.host === "b.example")).toHaveLength(8);
     expect(counters()["circuitsOpen"]).toBe(1);
@@ -152,7 +147,7 @@ describe("a call that must not go out", () => {
     [["*"], "http://[::ffff:a00:1]/", "MILLRACE_CALL_HOSTS does not have [::ffff:a00:1]"],
   ])("because of what is allowed (%j) to %s", async (callHosts, url, message) => {
     const { badge, http, error } = await open(anyUrl, { callHosts });
-    await badge("d1", url);
+    await badge(url, "d1");
     expect(http.requests).toEqual([]);
     expect(error()).toEqual({ reason: "not-allowed", message, attempts: 0 });
   });
@@ -166,7 +161,7 @@ describe("a call that must not go out", () => {
     ],
   ])("to %s", async (url, message) => {
     const { badge, http, error, world } = await open(anyUrl);
-    await badge("d1", url);
+    await badge(url, "d1");
     expect(http.requests).toEqual([]);
     expect(error()).toEqual({ reason: "invalid", message, attempts: 0 });
     expect(world.lines.join()).not.toContain("pass@");

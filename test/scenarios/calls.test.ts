@@ -1,37 +1,8 @@
 import type { HttpFailureReason } from "@millrace/shared/ports/http-client";
 import { describe, expect, test } from "vitest";
-import { DispatchedWorld } from "../support/dispatched-world.ts";
-import { doorFlow, faultFlow } from "../support/door.ts";
+import { doorFlow, faultFlow, json, openCalls as open } from "../support/door.ts";
 
 /** Calls on their way to hosts and back, by the invariants of the dispatcher (U1 to U3, H1 to H4). */
-
-type Options = Omit<Parameters<typeof DispatchedWorld.open>[0], "flows">;
-
-/** The answer of a host, as JSON. */
-const json = (status: number, value: unknown, headers = {}) => ({
-  status,
-  headers: { "content-type": "application/json", ...headers },
-  body: JSON.stringify(value),
-});
-
-async function open(flow: string, options: Options = {}) {
-  const dispatched = await DispatchedWorld.open({ flows: [flow], ...options });
-  const { world, http } = dispatched;
-  const publish = async (topic: string, payload: object = {}): Promise<void> => {
-    await world.publish(topic, payload);
-    await dispatched.rest();
-  };
-  return {
-    ...{ dispatched, world, http, publish },
-    badge: (badge = 7, door = "d1") => publish(`door/${door}/badge`, { badge }),
-    door: (name = "d1") => world.instance(`door/${name}`),
-    causes: (name = "door/d1") => world.steps(name).map(({ cause }) => cause.type),
-    keys: () => http.requests.map(({ headers }) => headers["idempotency-key"]),
-    counters: () => dispatched.dispatcher.facts,
-    /** How far the bookmark of the only partition is. */
-    bookmark: () => dispatched.dispatcher.partitions()[0]?.offset,
-  };
-}
 
 const id = "default/door/d1/0/1/0";
 const done = "xstate.done.actor.ask";
@@ -114,6 +85,15 @@ describe("a call that is not answered well", () => {
     });
     expect(http.requests).toHaveLength(3);
     expect(counters()).toMatchObject({ callsRetried: 2, callsFailed: 1, callsUnderWay: 0 });
+  });
+
+  test("has five minutes for an attempt, and no more", async () => {
+    const { badge, http, world, door } = await open(doorFlow(", timeout: 1d, retries: 0"));
+    await badge();
+    await world.advance(299_999);
+    expect(http.waiting.size).toBe(1);
+    await world.advance(1);
+    expect(door().context["error"]).toMatchObject({ reason: "timeout" });
   });
 
   test.each([408, 425, 429, 500, 502, 503, 504])("with %i is tried again", async (status) => {
@@ -226,80 +206,6 @@ describe("a call that is not answered well", () => {
   });
 });
 
-describe("a dispatcher that dies while a call is under way", () => {
-  test.each([
-    ["before it is put aside", 500],
-    ["after it was put aside", 5_000],
-  ])("%s: the next one makes it again under the same key", async (_, ms) => {
-    const { badge, dispatched, world, http, keys, causes, door } = await open(doorFlow());
-    await badge();
-    await world.advance(ms);
-    const [first] = http.requests;
-    http.host = () => json(200, "again");
-    await dispatched.crash();
-    expect(first?.signal.aborted).toBe(true);
-    await world.advance(20_000);
-    expect(keys()).toEqual([id, id]);
-    expect(causes().filter((cause) => cause === done)).toEqual([done]);
-    expect(door().context["answer"]).toMatchObject({ body: "again" });
-  });
-
-  test("right after the answer: where the journal has it, it is not asked again", async () => {
-    const { publish, dispatched, world, http, bookmark } = await open(faultFlow(), {
-      partitions: 1,
-    });
-    http.host = (_, nth) => json(200, nth);
-    await publish("fault/f1/fault", { n: 1 });
-    await dispatched.crash();
-    expect(bookmark()).toBeGreaterThan(0); // it was read again from the beginning
-    await world.advance(20_000);
-    expect(http.requests).toHaveLength(1);
-    expect(world.instance("fault/f1").context["told"]).toEqual([1]);
-  });
-
-  test("in good order: the request ends with it, and is made again", async () => {
-    const { badge, dispatched, world, http, door } = await open(doorFlow());
-    await badge();
-    await dispatched.dispatcher.stop();
-    expect(http.waiting.size).toBe(0);
-    http.host = () => json(200, "again");
-    await dispatched.crash();
-    await world.advance(5_000);
-    expect(door().state).toBe("open");
-  });
-
-  test("many times over, at any moment: every call is heard of once", async () => {
-    for (let seed = 1; seed <= 15; seed++) {
-      const { publish, dispatched, world, http, keys } = await open(faultFlow(), {
-        seed,
-        partitions: 2,
-      });
-      const below = (max: number) => Math.floor(world.clock.random() * max);
-      http.host = ({ body }) => {
-        if (below(5) === 0) return { fails: "connection", afterMs: below(3_000) };
-        return { ...json(200, JSON.parse(body ?? "")), afterMs: below(3_000) };
-      };
-      const due: string[] = [];
-      for (let n = 0; n < 25; n++) {
-        const name = `f${below(3)}`;
-        await publish(`fault/${name}/fault`, { n });
-        due.push(`${name} ${n}`);
-        await world.advance(below(500));
-        if (below(8) > 0) continue;
-        if (below(2) === 0) await dispatched.dispatcher.stop();
-        await dispatched.crash();
-      }
-      await world.advance(120_000);
-      const heard = ["f0", "f1", "f2"].flatMap((name) => {
-        const told = world.instance(`fault/${name}`).context["told"] as { n: number }[];
-        return told.map(({ n }) => `${name} ${n}`);
-      });
-      expect({ seed, heard: heard.toSorted() }).toEqual({ seed, heard: due.toSorted() });
-      expect(new Set(keys()).size).toBe(due.length);
-    }
-  });
-});
-
 describe("a call that nobody waits for any more", () => {
   test.each([
     ["under way", 100],
@@ -314,6 +220,42 @@ describe("a call that nobody waits for any more", () => {
     await world.advance(60_000);
     expect(http.requests).toHaveLength(1);
     expect(door().state).toBe("idle");
+  });
+
+  test.each([
+    ["under way", 100],
+    ["put aside", 5_000],
+  ])(
+    "while it is %s is broken off when its instance ends, and is no later run's",
+    async (_, ms) => {
+      const flow = doorFlow().replace("on: { leave: idle }", "on: { leave: gone }");
+      const { badge, publish, world, http, door } = await open(
+        `${flow}    gone: { type: final }\n`,
+      );
+      await badge(7);
+      await world.advance(ms);
+      await publish("door/d1/leave");
+      expect([door().status, door().owed, http.waiting.size]).toEqual(["done", undefined, 0]);
+      await badge(8);
+      expect(http.waiting.size).toBe(1);
+      expect(http.requests.at(-1)?.url.pathname).toBe("/8");
+      expect(Object.keys(door().owed ?? {})).toHaveLength(1);
+    },
+  );
+
+  test("is broken off when its instance fails for another reason", async () => {
+    const { badge, http, door } = await open(`
+flow: door
+inputs: { badge: { topic: door/+/badge, thing: "\${topic[1]}" } }
+machine:
+  type: parallel
+  states:
+    a: { invoke: { src: call, id: one, input: { url: https://a.example/ } } }
+    b: { invoke: { src: call, id: two, input: { url: https://b.example/ } } }
+`);
+    http.host = ({ url }) => (url.host === "a.example" ? { status: 404 } : undefined);
+    await badge();
+    expect([door().status, door().owed, http.waiting.size]).toEqual(["failed", undefined, 0]);
   });
 
   test("is not made where its state was left in the same step", async () => {

@@ -114,6 +114,30 @@ describe("https", () => {
   });
 });
 
+test("an answer that stops half way ends with its request, and so does its connection", async () => {
+  const closed = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const host = await HttpHost.open((_, response) => {
+    response.once("close", closed.resolve);
+    response.writeHead(200, { "content-length": "10" }).write("half", () => begun.resolve());
+  });
+  const client = new UndiciClient({ allows: () => true });
+  onTestFinished(() => client.close());
+  const abort = new AbortController();
+  const url = new URL(`http://127.0.0.1:${host.port}/`);
+  const sending = client.send({
+    method: "GET",
+    url,
+    headers: {},
+    bodyBytesMax: 10,
+    signal: abort.signal,
+  });
+  const failed = expect(sending).rejects.toBeInstanceOf(HttpFailure);
+  await begun.promise;
+  abort.abort();
+  await Promise.all([failed, closed.promise]);
+});
+
 describe("a name that is not there", () => {
   test.each(["ENOTFOUND", "EAI_AGAIN"])("has no address: %s", async (code) => {
     const resolve: Resolve = (host, found) =>

@@ -1,3 +1,6 @@
+import type { CallError } from "@millrace/shared/contract/call-result";
+import { DispatchedWorld } from "./dispatched-world.ts";
+
 /** Flows that make calls: one that waits for the answer, and one that goes on. */
 
 /** Asks who it is that shows a badge, and waits. */
@@ -43,4 +46,35 @@ machine:
         end: over
     over: { type: final, entry: { call: { url: https://tickets.example/, body: bye }, name: ticket } }
 `;
+}
+
+/** An answer of a host, as JSON. */
+export const json = (status: number, value: unknown, headers = {}) => ({
+  status,
+  headers: { "content-type": "application/json", ...headers },
+  body: JSON.stringify(value),
+});
+
+/** A world with one of these flows in it, and what tests do there and look at. */
+export async function openCalls(
+  flow: string,
+  options: Omit<Parameters<typeof DispatchedWorld.open>[0], "flows"> = {},
+) {
+  const dispatched = await DispatchedWorld.open({ flows: [flow], ...options });
+  const { world, http } = dispatched;
+  const publish = async (topic: string, payload: object = {}): Promise<void> => {
+    await world.publish(topic, payload);
+    await dispatched.rest();
+  };
+  const door = (name = "d1") => world.instance(`door/${name}`);
+  return {
+    ...{ dispatched, world, http, publish, door },
+    badge: (badge: unknown = 7, name = "d1") => publish(`door/${name}/badge`, { badge }),
+    error: (name?: string) => door(name).context["error"] as CallError | undefined,
+    causes: (name = "door/d1") => world.steps(name).map(({ cause }) => cause.type),
+    keys: () => http.requests.map(({ headers }) => headers["idempotency-key"]),
+    counters: () => dispatched.dispatcher.facts,
+    /** How far the bookmark of the only partition is. */
+    bookmark: () => dispatched.dispatcher.partitions()[0]?.offset,
+  };
 }

@@ -175,8 +175,10 @@ function parsed(text: string): Json | undefined {
  */
 export function retryAfterMs(value: string | undefined, nowMs: number): number {
   if (value === undefined) return 0;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - nowMs;
-  return ms > 0 ? ms : 0; // a date that cannot be read is none
+  if (/^\d+$/.test(value)) return Number(value) * 1_000;
+  // Date.parse takes nearly anything for a date, and a date of HTTP begins with its day.
+  const ms = /^[A-Z][a-z]{2,8}, /.test(value) ? Date.parse(value) - nowMs : 0;
+  return ms > 0 ? ms : 0;
 }
 
 /** The host as it may be told: not where a secret may be a part of it. */

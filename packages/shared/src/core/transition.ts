@@ -303,13 +303,12 @@ function statusOf(snapshot: Snapshot, before: Instance | undefined): Instance["s
 }
 
 /**
- * What an instance owes after its end. It hears of nothing any more, so nobody waits for an invocation;
- * but a call that an action asked for must still be made, and what is parked be carried out.
+ * What an instance owes after its end. It hears of nothing any more; but a call that an action asked for
+ * must still be made, and what is parked be carried out. (Its invocations XState has stopped.)
  */
 function stillOwed(owed: Readonly<Record<string, Owed>>): Record<string, Owed> {
   const entries = Object.entries(owed).filter(
-    ([, { kind, invoke, parked }]) =>
-      invoke === undefined && (kind === "call" || parked !== undefined),
+    ([, { kind, parked }]) => kind === "call" || parked !== undefined,
   );
   return Object.fromEntries(entries);
 }
