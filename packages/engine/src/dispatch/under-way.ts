@@ -56,10 +56,14 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
   readonly #all = new Map<EffectId, P>();
   /** By the key that the records of their instances have in the journal. */
   readonly #byKey = new Map<string, Set<P>>();
-  stopped = false;
+  #stopped = false;
 
   constructor(parts: UnderWayParts) {
     this.#parts = parts;
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
   }
 
   get size(): number {
@@ -122,7 +126,7 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
   }
 
   async #park(pending: P): Promise<void> {
-    if (pending.settled || pending.parking === "parked" || this.stopped) return;
+    if (pending.settled || pending.parking === "parked" || this.#stopped) return;
     if (pending.parking === "no") this.#parts.counters.parked += 1;
     pending.parking = "asked";
     this.later(pending, this.#parts.options.askAgainMs, () => void this.#park(pending));
@@ -175,7 +179,7 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
   }
 
   stop(): void {
-    this.stopped = true;
+    this.#stopped = true;
     for (const pending of this.all()) this.#finish(pending);
   }
 }
