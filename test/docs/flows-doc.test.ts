@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { callErrorReasons } from "@millrace/shared/contract/call-result";
 import type { Effect, Outcome } from "@millrace/shared/contract/effect";
 import type { RejectionCode } from "@millrace/shared/contract/journal-record";
 import type { FaultCode } from "@millrace/shared/flow/fault";
@@ -131,8 +132,8 @@ describe("docs/flows.md", () => {
     );
   });
 
-  test("explains every rejection and every fault in a table", () => {
-    const codes = [...namesOf(rejectionCodes), ...namesOf(faultCodes)];
+  test("explains every rejection, every fault and every failure of a call in a table", () => {
+    const codes = [...namesOf(rejectionCodes), ...namesOf(faultCodes), ...callErrorReasons];
     expect(codes.filter((code) => !new RegExp(`^\\| \`${code}\` `, "m").test(text))).toEqual([]);
   });
 });

@@ -1,14 +1,14 @@
 import type { Instance } from "@millrace/shared/contract/instance";
 import type { Rejected, Step } from "@millrace/shared/contract/journal-record";
-import type { JsonObject } from "@millrace/shared/contract/json";
 import { instanceId } from "@millrace/shared/contract/names";
 import { outstanding } from "@millrace/shared/core/outstanding";
 import { loadFlow, writeFault } from "@millrace/shared/flow/load";
-import type { EventsWriter } from "@millrace/shared/log/events-writer";
-import { Results } from "@millrace/engine/dispatch/results";
 import { DispatchedWorld } from "../support/dispatched-world.ts";
 import type { World } from "../support/world.ts";
 import type { Fence } from "./page.ts";
+
+/** The secrets of the examples. */
+const secrets = { tickets: "s3cret" };
 
 /**
  * The world that examples run in: that of the scenarios, with the real dispatcher before one device
@@ -31,7 +31,7 @@ export class Stage {
   /** @param flows their files; of one name, the first is there from the beginning */
   static async open(flows: readonly Pick<Fence, "text">[]): Promise<Stage> {
     const versions = byName(flows.map(({ text }) => text));
-    const stage = new Stage(await DispatchedWorld.open({ flows: [] }, withoutCalls), versions);
+    const stage = new Stage(await DispatchedWorld.open({ flows: [], secrets }), versions);
     stage.device = "online";
     for (const name of versions.keys()) await stage.deploy(name);
     return stage;
@@ -91,17 +91,13 @@ export class Stage {
     await this.world.process.log.append("events", 0, [{ key: null, header: text, value: text }]);
   }
 
-  /** What came of an HTTP call that an instance waits for. */
-  async answer(name: string, outcome: "done" | "error", content: unknown): Promise<void> {
-    const { log, events } = this.world.process;
-    const calls = this.#instances().flatMap((instance) =>
-      outstanding(instance).map(({ id, owed }) => ({ id, owed, instance })),
-    );
+  /** The host of an HTTP call that an instance waits for answers. */
+  answer(name: string, status: number, body: string): void {
+    const calls = this.#instances().flatMap(outstanding);
     const call = calls.find(({ owed }) => owed.kind === "call" && owed.name === name);
     if (call === undefined) throw new Error(`no call \`${name}\` is waited for`);
-    const payload = (outcome === "done" ? { output: content } : { error: content }) as JsonObject;
-    const results = new Results(events, log.partitions);
-    await results.settle(call.instance, call.id, outcome, payload, undefined);
+    const headers = { "content-type": "application/json" };
+    this.#dispatched.http.answer(call.id, { status, headers, body });
   }
 
   #instances(): Instance[] {
@@ -161,16 +157,4 @@ function byName(texts: readonly string[]): Map<string, readonly string[]> {
     else known.push(text);
   }
   return versions;
-}
-
-/**
- * The dispatcher does not make HTTP calls yet, and answers each at once with an error. Here the example
- * says what the answer is, so this one is dropped.
- */
-function withoutCalls(events: EventsWriter): EventsWriter {
-  const write: EventsWriter["write"] = async (partition, record) =>
-    String(record.value).includes('"not-supported"')
-      ? { offset: -1, time: 0 }
-      : await events.write(partition, record);
-  return { stamp: () => events.stamp(), write } as unknown as EventsWriter;
 }

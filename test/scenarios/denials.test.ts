@@ -197,8 +197,8 @@ machine:
 
   test("is answered with an error in the same step, and no call is made", async () => {
     const onError =
-      ", onError: { target: unknown, actions: { assign: { why: event.error.code, by: event.error.message } } }";
-    const { world, dispatcher } = await badge(checkin(onError));
+      ", onError: { target: unknown, actions: { assign: { why: event.error.reason, by: event.error.message } } }";
+    const { world, http } = await badge(checkin(onError));
     expect(world.history("checkin/d1")).toEqual(["badge: · > unknown"]);
     const { context, owed } = world.instance("checkin/d1");
     expect(context).toEqual({
@@ -206,16 +206,20 @@ machine:
       by: "denied by millrace:Call https://people.example/*",
     });
     expect(owed).toBeUndefined();
-    expect(dispatcher.counters.calls).toBe(0);
+    expect(http.requests).toEqual([]);
   });
 
   test("ends the instance as failed where the flow has no `onError`", async () => {
-    const { world, dispatcher } = await badge(checkin(""));
+    const { world, http } = await badge(checkin(""));
     expect(world.instance("checkin/d1")).toMatchObject({
       status: "failed",
-      error: { code: "denied", message: "denied by millrace:Call https://people.example/*" },
+      error: {
+        reason: "denied",
+        message: "denied by millrace:Call https://people.example/*",
+        attempts: 0,
+      },
     });
-    expect(dispatcher.counters.calls).toBe(0);
+    expect(http.requests).toEqual([]);
     expect(world.rejections()).toEqual([]);
   });
 });

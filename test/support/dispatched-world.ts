@@ -1,10 +1,22 @@
+import { CallHosts } from "@millrace/engine/dispatch/call-hosts";
+import type { CallParts } from "@millrace/engine/dispatch/calls";
 import { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
+import type { DispatchOptions } from "@millrace/engine/dispatch/options";
 import { MemoryStateStore } from "@millrace/shared/adapters/memory/state-store";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { EventLog } from "@millrace/shared/ports/event-log";
+import type { Secrets } from "@millrace/shared/ports/secrets";
 import { Denials } from "./denials.ts";
 import { Devices } from "./devices.ts";
+import { SimHttp } from "./sim-http.ts";
 import { simulate, type World, type WorldOptions } from "./world.ts";
+
+/** Calls that nobody makes. */
+const noCalls = (world: World): CallParts => ({
+  http: new SimHttp(world.clock),
+  hosts: new CallHosts([]),
+  secrets: undefined,
+});
 
 /** A dispatcher of the world, not yet started; of the world's process, or of another with a log of its own. */
 export function newDispatcher(
@@ -12,6 +24,8 @@ export function newDispatcher(
   devices: Devices,
   log: EventLog = world.process.log,
   events: EventsWriter = world.process.events,
+  calls: CallParts = noCalls(world),
+  options: Partial<DispatchOptions> = {},
 ): Dispatcher {
   return new Dispatcher({
     log,
@@ -19,9 +33,19 @@ export function newDispatcher(
     clock: world.clock,
     events,
     gateways: devices,
+    calls,
+    options,
     onLine: (level, message, facts) =>
       world.lines.push(`${level} ${message} ${JSON.stringify(facts)}`),
   });
+}
+
+interface DispatchedOptions extends Omit<WorldOptions, "authorize"> {
+  /** Where calls may go; anywhere, unless a test says otherwise. */
+  readonly callHosts?: readonly string[];
+  /** The secrets of calls, by name. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  readonly dispatch?: Partial<DispatchOptions>;
 }
 
 /** The world of the scenarios with the real dispatcher in it, which dies and starts with its process. */
@@ -29,27 +53,21 @@ export class DispatchedWorld {
   readonly world: World;
   readonly devices = new Devices();
   readonly denials: Denials;
-  readonly #wrap: (events: EventsWriter) => EventsWriter;
+  readonly http: SimHttp;
+  readonly #options: DispatchedOptions;
   #dispatcher: Dispatcher | undefined;
 
-  private constructor(
-    world: World,
-    denials: Denials,
-    wrap: (events: EventsWriter) => EventsWriter,
-  ) {
+  private constructor(world: World, denials: Denials, options: DispatchedOptions) {
     this.world = world;
     this.denials = denials;
-    this.#wrap = wrap;
+    this.http = new SimHttp(world.clock);
+    this.#options = options;
   }
 
-  /** @param wrap what stands between the dispatcher and the log of events */
-  static async open(
-    options: Omit<WorldOptions, "authorize">,
-    wrap = (events: EventsWriter): EventsWriter => events,
-  ): Promise<DispatchedWorld> {
+  static async open(options: DispatchedOptions): Promise<DispatchedWorld> {
     const denials = new Denials();
     const world = await simulate({ ...options, authorize: denials.authorize });
-    const dispatched = new DispatchedWorld(world, denials, wrap);
+    const dispatched = new DispatchedWorld(world, denials, options);
     await dispatched.#start();
     return dispatched;
   }
@@ -61,7 +79,13 @@ export class DispatchedWorld {
 
   async #start(): Promise<void> {
     const { log, events } = this.world.process;
-    this.#dispatcher = newDispatcher(this.world, this.devices, log, this.#wrap(events));
+    const { callHosts = ["*"], secrets = {}, dispatch } = this.#options;
+    const calls = {
+      http: this.http,
+      hosts: new CallHosts(callHosts),
+      secrets: { read: async (name) => secrets[name] } satisfies Secrets,
+    };
+    this.#dispatcher = newDispatcher(this.world, this.devices, log, events, calls, dispatch);
     await this.#dispatcher.start();
     await this.rest();
   }

@@ -36,6 +36,7 @@ interface Readiness {
   readonly reasons: readonly string[];
   readonly mqtt: Readonly<Record<string, number>>;
   readonly engine: { readonly rejected: number; readonly steps: number };
+  readonly dispatcher: Readonly<Record<string, number>>;
 }
 
 export class MillraceProcess {
@@ -213,6 +214,7 @@ export function embeddedInstallation(
 export function clusterInstallation(
   flows: string,
   { kafka, redis, partitions = 8 }: { kafka: string; redis: string; partitions?: number },
+  more: Readonly<Record<string, string>> = {},
 ): TestInstallation {
   made += 1;
   return installation("Kafka and Redis", {
@@ -222,6 +224,7 @@ export function clusterInstallation(
     MILLRACE_ALLOW: "single-broker",
     MILLRACE_TOPIC_PREFIX: `e2e-${process.pid}-${Date.now()}-${made}.`,
     MILLRACE_PARTITIONS: String(partitions),
+    ...more,
   });
 }
 

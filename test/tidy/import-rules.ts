@@ -51,7 +51,7 @@ export const importRules: readonly ImportRule[] = [
   },
   {
     from: /^packages\/(?!shared\/src\/adapters\/)/,
-    to: /^(kafkajs|ioredis|lmdb)(\/|$)/,
+    to: /^(kafkajs|ioredis|lmdb|undici)(\/|$)/,
     because: "a server's client is used behind a port, in shared/adapters",
   },
   {

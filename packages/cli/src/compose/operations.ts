@@ -109,7 +109,7 @@ export function healthOf({ events }: Installation, { gateway, engine, dispatcher
       ...(gateway && { mqtt: { ...gateway.stats } }),
       ...(engine && { engine: { partitions: partitions.length, ...engine.counters } }),
       ...(dispatcher && {
-        dispatcher: { partitions: dispatcher.partitions().length, ...dispatcher.counters },
+        dispatcher: { partitions: dispatcher.partitions().length, ...dispatcher.facts },
       }),
     },
   };

@@ -1,7 +1,10 @@
+import { CallHosts } from "@millrace/engine/dispatch/call-hosts";
 import { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
 import { Engine } from "@millrace/engine/runtime/engine";
 import { startApi } from "@millrace/gateway/api/server";
 import { Gateway, gatewayName } from "@millrace/gateway/main/gateway";
+import { SecretFolder } from "@millrace/shared/adapters/files/secrets";
+import { UndiciClient } from "@millrace/shared/adapters/http/client";
 import { GatewayDirectory } from "@millrace/shared/peer/directory";
 import { allowAll } from "@millrace/shared/policy/authorize";
 import { messageOf } from "@millrace/shared/errors/operational";
@@ -54,7 +57,13 @@ export async function run(config: Config, roles: readonly Role[], line: Line): P
     if (roles.includes("engine"))
       running.engine = await startEngine(config, installation, line, closing);
     if (roles.includes("dispatcher")) {
-      running.dispatcher = await startDispatcher(installation, directory.gateways, line, closing);
+      running.dispatcher = await startDispatcher(
+        config,
+        installation,
+        directory.gateways,
+        line,
+        closing,
+      );
     }
     if (roles.includes("gateway")) {
       running.gateway = await startGateway(config, installation, directory, line, closing);
@@ -157,12 +166,25 @@ async function startEngine(
 }
 
 async function startDispatcher(
+  { callHosts, secrets: folder }: Config,
   { log, store, clock, events }: Installation,
   gateways: GatewayDirectory,
   line: Line,
   closing: Closing,
 ): Promise<Dispatcher> {
-  const dispatcher = new Dispatcher({ log, store, clock, events, gateways, onLine: line });
+  const hosts = new CallHosts(callHosts);
+  const http = new UndiciClient({ allows: hosts.allowsAddress });
+  closing.push(() => http.close());
+  const secrets = folder === undefined ? undefined : new SecretFolder(folder);
+  const dispatcher = new Dispatcher({
+    log,
+    store,
+    clock,
+    events,
+    gateways,
+    calls: { http, hosts, secrets },
+    onLine: line,
+  });
   await dispatcher.start();
   closing.push(() => dispatcher.stop());
   return dispatcher;

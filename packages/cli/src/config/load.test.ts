@@ -88,6 +88,26 @@ describe("settings", () => {
     expect(() => load({ flags })).toThrow(/CONFIG-002/);
   });
 
+  test("say where calls may go", () => {
+    expect(load({}).callHosts).toEqual([]);
+    const env = { MILLRACE_CALL_HOSTS: "api.example.com:443, 10.0.0.0/8" };
+    expect(load({ env }).callHosts).toEqual(["api.example.com:443", "10.0.0.0/8"]);
+    const file = yaml("callHosts: ['*.example.com', localhost]");
+    expect(load({ file }).callHosts).toEqual(["*.example.com", "localhost"]);
+    expect(() => load({ flags: { callHosts: "a.example,https://b.example" } })).toThrow(
+      "--call-hosts from flag is a.example,https://b.example; it must be hosts, addresses or ranges",
+    );
+  });
+
+  test("name a folder of secrets that is there", () => {
+    const folder = mkdtempSync(join(tmpdir(), "millrace-secrets-"));
+    expect(load({ env: { MILLRACE_SECRETS: folder } }).secrets).toBe(folder);
+    const missing = join(folder, "none");
+    expect(() => load({ env: { MILLRACE_SECRETS: missing } })).toThrow(
+      `MILLRACE_SECRETS from environment is ${missing}; it must be a folder that is there`,
+    );
+  });
+
   test("that are secret are not shown", () => {
     expect(() => load({ env: { MILLRACE_TOKEN: "hunter2" } })).not.toThrow(/hunter2/);
     const url = "amqp://me:hunter2@host";

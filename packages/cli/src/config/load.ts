@@ -48,6 +48,8 @@ export function loadConfig(input: ConfigInput): Config {
     topicPrefix: value<string>("topicPrefix") ?? "millrace.",
     partitions: value<number>("partitions"),
     allow: new Set(value<string[]>("allow") ?? []),
+    callHosts: value<string[]>("callHosts") ?? [],
+    secrets: value<string>("secrets"),
     token: value<string>("token"),
     keepUnmatched: value<boolean>("keepUnmatched") ?? true,
     retention: value<number>("retention") ?? 7 * 24 * 60 * 60 * 1000,

@@ -1,3 +1,5 @@
+import { statSync } from "node:fs";
+import { CallHosts } from "@millrace/engine/dispatch/call-hosts";
 import { parseDurationMs } from "@millrace/shared/contract/time";
 import * as z from "zod";
 
@@ -20,6 +22,16 @@ const duration = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+const hosts = z.union([list, z.array(z.string())]).refine(areHosts);
+
+function areHosts(entries: readonly string[]): boolean {
+  try {
+    return Boolean(new CallHosts(entries));
+  } catch {
+    return false;
+  }
+}
+
 /** An address whose login and hosts can be read, several of them after each other with commas; or a folder. */
 function address(form: RegExp): z.ZodString {
   return z.string().regex(form).refine(hasHosts);
@@ -35,6 +47,10 @@ function hasHosts(url: string): boolean {
   } catch {
     return false;
   }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** Risks that an operator can accept with MILLRACE_ALLOW. */
@@ -129,6 +145,21 @@ export const settings = {
     wanted: `any of ${risks.join(", ")}`,
     description: "risks that are accepted, with commas",
   },
+  callHosts: {
+    env: "MILLRACE_CALL_HOSTS",
+    flag: "--call-hosts <hosts>",
+    schema: hosts,
+    wanted:
+      "hosts, addresses or ranges of addresses, with commas: api.example.com:443,*.example.org,10.0.0.0/8",
+    description: "where calls of flows may go, with commas (default: nowhere)",
+  },
+  secrets: {
+    env: "MILLRACE_SECRETS",
+    flag: "--secrets <dir>",
+    schema: z.string().min(1).refine(isFolder),
+    wanted: "a folder that is there",
+    description: "folder of the secrets that calls may use, one file each",
+  },
   token: {
     env: "MILLRACE_TOKEN",
     flag: "--token <token>",
@@ -184,6 +215,8 @@ export interface Config {
   readonly topicPrefix: string;
   readonly partitions: number | undefined;
   readonly allow: ReadonlySet<string>;
+  readonly callHosts: readonly string[];
+  readonly secrets: string | undefined;
   readonly token: string | undefined;
   readonly keepUnmatched: boolean;
   /** In milliseconds. */

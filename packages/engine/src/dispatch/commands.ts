@@ -8,53 +8,51 @@ import {
   type InstanceRef,
   parseEffectId,
 } from "@millrace/shared/contract/names";
-import type { EpochMs } from "@millrace/shared/contract/time";
-import { owedKey } from "@millrace/shared/core/decide/result";
 import { outstanding } from "@millrace/shared/core/outstanding";
 import { filterMatches } from "@millrace/shared/mqtt/filter";
 import type { CommandOutcome, Gateways } from "@millrace/shared/peer/gateways";
-import type { Clock } from "@millrace/shared/ports/clock";
 import type { DispatchCounters, DispatchOptions } from "./options.ts";
-import { type PendingCommand, PendingCommands } from "./pending.ts";
 import type { Ticket } from "./progress.ts";
 import type { Results } from "./results.ts";
+import {
+  type EffectOrigin,
+  isWritten,
+  type PendingEffect,
+  UnderWay,
+  type UnderWayParts,
+} from "./under-way.ts";
+
+/** A command on its way: handed over, waiting for a subscriber, or put aside. */
+interface PendingCommand extends PendingEffect<CommandEffect> {
+  /** Whether it is with a gateway now. */
+  handedOver: boolean;
+}
 
 /**
  * Brings commands to devices.
  *
- * Owns the commands under way in this process. Invariants:
- *   C1 a command's record stays above the bookmark until the command is settled, or until the step that
- *      parked it has been read in the journal;
- *   C2 an outcome is written as an event where the flow handles it, where the effect was put aside, or
- *      where it failed; what was asked to be parked counts as parked, for the step may already stand;
- *   C3 only the engine says that a command has expired: what it no longer owes is dropped here;
- *   C4 a newer command of the same name replaces one that is not yet delivered, unless the flow says
+ * Owns the commands under way in this process. Invariants, beside those of what is under way:
+ *   C1 only the engine says that a command has expired: here it is handed over to nobody then, and
+ *      dropped when it is no longer owed;
+ *   C2 a newer command of the same name replaces one that is not yet delivered, unless the flow says
  *      otherwise.
  */
 export class Commands {
   readonly #gateways: Gateways;
   readonly #results: Results;
-  readonly #clock: Clock;
   readonly #options: DispatchOptions;
   readonly #counters: DispatchCounters;
-  readonly #pending = new PendingCommands();
+  readonly #pending: UnderWay<PendingCommand>;
   /** Of partitions whose parked commands are not resumed yet: the latest that replaces older ones, by name. */
   readonly #latest = new Map<number, Map<string, EffectId>>();
   readonly #stopListening: () => void;
-  #stopped = false;
 
-  constructor(parts: {
-    gateways: Gateways;
-    results: Results;
-    clock: Clock;
-    options: DispatchOptions;
-    counters: DispatchCounters;
-  }) {
+  constructor(parts: UnderWayParts & { readonly gateways: Gateways }) {
     this.#gateways = parts.gateways;
     this.#results = parts.results;
-    this.#clock = parts.clock;
     this.#options = parts.options;
     this.#counters = parts.counters;
+    this.#pending = new UnderWay(parts);
     this.#stopListening = parts.gateways.onSubscribed((ns, filter) => this.#subscribed(ns, filter));
   }
 
@@ -63,19 +61,7 @@ export class Commands {
   }
 
   /** Begins to deliver an effect of a step that was just read. */
-  begin(
-    of: {
-      id: EffectId;
-      to: InstanceRef;
-      partition: number;
-      offset: number;
-      trace: string | undefined;
-      logNow: () => EpochMs;
-    },
-    effect: CommandEffect,
-    ticket: Ticket,
-    instance: Instance,
-  ): void {
+  begin(of: EffectOrigin, effect: CommandEffect, ticket: Ticket, instance: Instance): void {
     if (this.#pending.has(of.id)) return;
     ticket.add();
     const command = this.#add({ ...of, effect, ticket, parking: "no" });
@@ -86,10 +72,10 @@ export class Commands {
     const { parkMs } = this.#options;
     const lifeMs = lifeOf(command);
     if (!effect.owed && lifeMs <= parkMs) {
-      if (lifeMs <= 0) return this.#drop(command);
-      this.#later(command, lifeMs, () => this.#drop(command));
+      if (lifeMs <= 0) return this.#pending.drop(command);
+      this.#pending.later(command, lifeMs, () => this.#pending.drop(command));
     }
-    this.#later(command, parkMs, () => void this.#park(command));
+    this.#pending.parkLater(command);
     void this.#attempt(command);
   }
 
@@ -103,10 +89,7 @@ export class Commands {
    *
    * @param from its partition, and the offset of the last record of the journal that the instance is made of
    */
-  resume(
-    instance: Instance,
-    from: { readonly partition: number; readonly offset: number; readonly logNow: () => EpochMs },
-  ): void {
+  resume(instance: Instance, from: Pick<EffectOrigin, "partition" | "offset" | "logNow">): void {
     const { ns, flow, key } = instance;
     const to = { ns, flow, key };
     const resumed: PendingCommand[] = [];
@@ -127,40 +110,23 @@ export class Commands {
     this.#latest.delete(partition);
   }
 
-  #add(of: Omit<PendingCommand, "settled" | "handedOver" | "cancelTimers">): PendingCommand {
-    const command = { ...of, settled: false, handedOver: false, cancelTimers: [] };
-    this.#pending.add(command);
-    return command;
-  }
-
-  #later(command: PendingCommand, ms: number, call: () => void): void {
-    command.cancelTimers.push(this.#clock.after(ms, call));
+  #add(of: EffectOrigin & Pick<PendingCommand, "effect" | "ticket" | "parking">): PendingCommand {
+    return this.#pending.add({ ...of, settled: false, handedOver: false, cancels: [] });
   }
 
   /** Whether records with this key may be about a command under way, and are worth opening. */
   watches(key: string): boolean {
-    return this.#pending.hasKey(key);
+    return this.#pending.watches(key);
   }
 
-  /** A record of an instance was read: which of its commands have been parked, which are owed no more? */
   recordRead(instance: Instance, offset: number, parkedEffect: string | undefined): void {
-    const parked = parkedEffect === undefined ? undefined : this.#pending.get(parkedEffect);
-    if (parked !== undefined && parked.parking === "asked") {
-      parked.parking = "parked";
-      this.#release(parked);
-    }
-    for (const command of this.#pending.of(instance)) {
-      const expected =
-        offset > command.offset && (command.parking === "parked" || command.effect.owed);
-      const key = owedKey(command.id);
-      if (expected && key !== undefined && instance.owed?.[key] === undefined) this.#drop(command);
-    }
+    this.#pending.recordRead(instance, offset, parkedEffect);
   }
 
   // ---- one command
 
   async #attempt(command: PendingCommand): Promise<void> {
-    if (command.settled || command.handedOver || this.#stopped) return;
+    if (command.settled || command.handedOver || this.#pending.stopped) return;
     if (lifeOf(command) <= 0) return; // the engine says that it has expired, and then it is dropped
     const { effect, to, id } = command;
     const links = this.#gateways.match(to.ns, effect.topic);
@@ -177,7 +143,7 @@ export class Commands {
       links.map((link) => link.deliver(message).catch((): CommandOutcome => ({ outcome: "none" }))),
     );
     command.handedOver = false;
-    if (command.settled || this.#stopped) return;
+    if (command.settled || this.#pending.stopped) return;
     if (outcomes.some(({ outcome }) => outcome === "delivered")) {
       return await this.#settle(command, "delivered", {});
     }
@@ -186,7 +152,7 @@ export class Commands {
       return await this.#settle(command, "refused", { code: refusal.code });
     }
     // Somebody subscribed while it was under way, or a connection broke: look again in a while.
-    this.#later(command, this.#options.retryMs, () => void this.#attempt(command));
+    this.#pending.later(command, this.#options.retryMs, () => void this.#attempt(command));
   }
 
   #subscribed(ns: string, filter: string): void {
@@ -235,42 +201,8 @@ export class Commands {
     outcome: "delivered" | "refused" | "superseded",
     payload: JsonObject,
   ): Promise<void> {
-    if (command.settled) return;
-    this.#finish(command);
-    this.#counters[outcome] += 1;
-    const written = command.effect.owed || command.parking !== "no" || outcome === "refused";
-    if (!written) return this.#release(command);
-    const { to, id, trace } = command;
-    const writing = this.#results.settle(to, id, outcome, payload, trace);
-    if (await isWritten(writing)) this.#release(command);
-  }
-
-  async #park(command: PendingCommand): Promise<void> {
-    if (command.settled || command.parking === "parked" || this.#stopped) return;
-    if (command.parking === "no") this.#counters.parked += 1;
-    command.parking = "asked";
-    this.#later(command, this.#options.askAgainMs, () => void this.#park(command));
-    const { to, id, effect, trace } = command;
-    await isWritten(this.#results.park(to, id, effect, trace));
-  }
-
-  /** Nobody waits for it any more. */
-  #drop(command: PendingCommand): void {
-    if (command.settled) return;
-    this.#finish(command);
-    this.#counters.dropped += 1;
-    this.#release(command);
-  }
-
-  #finish(command: PendingCommand): void {
-    command.settled = true;
-    for (const cancel of command.cancelTimers) cancel();
-    this.#pending.delete(command);
-  }
-
-  #release(command: PendingCommand): void {
-    command.ticket?.done();
-    command.ticket = undefined;
+    if (!command.settled) this.#counters[outcome] += 1;
+    await this.#pending.settle(command, outcome, payload);
   }
 
   // ---- ends
@@ -278,25 +210,12 @@ export class Commands {
   /** Forgets what belongs to a partition that is another's now. */
   forget(partition: number): void {
     this.#latest.delete(partition);
-    for (const command of this.#pending.all()) {
-      if (command.partition === partition) this.#finish(command);
-    }
+    this.#pending.forget(partition);
   }
 
   stop(): void {
-    this.#stopped = true;
     this.#stopListening();
-    for (const command of this.#pending.all()) this.#finish(command);
-  }
-}
-
-/** What is not written stays under way: the bookmark does not pass it, and whoever is next does it again. */
-async function isWritten(writing: Promise<void>): Promise<boolean> {
-  try {
-    await writing;
-    return true;
-  } catch {
-    return false;
+    this.#pending.stop();
   }
 }
 

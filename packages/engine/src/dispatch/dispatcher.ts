@@ -13,6 +13,7 @@ import type { EventLog, LogRecord, Subscription, Topic } from "@millrace/shared/
 import type { StateStore } from "@millrace/shared/ports/state-store";
 import type { LogLine } from "../runtime/engine-host.ts";
 import { startOfDispatch } from "../runtime/floor.ts";
+import { type CallParts, Calls } from "./calls.ts";
 import { Commands } from "./commands.ts";
 import type { DispatchHost } from "./dispatch-host.ts";
 import { type DispatchOptions, defaultDispatchOptions, dispatchCounters } from "./options.ts";
@@ -25,6 +26,7 @@ export interface DispatcherParts {
   readonly clock: Clock;
   readonly events: EventsWriter;
   readonly gateways: Gateways;
+  readonly calls: CallParts;
   readonly options?: Partial<DispatchOptions>;
   readonly onLine: LogLine;
 }
@@ -39,6 +41,7 @@ export class Dispatcher {
   readonly #options: DispatchOptions;
   readonly #host: DispatchHost;
   readonly #commands: Commands;
+  readonly #calls: Calls;
   readonly #partitions = new Map<number, PartitionDispatch>();
   readonly #written = new Map<number, number>();
   /** What the group says is ours, whether it is open yet or not. */
@@ -56,11 +59,14 @@ export class Dispatcher {
     const { counters } = this;
     const options = this.#options;
     const results = new Results(events, log.partitions);
-    this.#commands = new Commands({ gateways, results, clock, options, counters });
+    const underWay = { results, clock, options, counters };
+    this.#commands = new Commands({ ...underWay, gateways });
+    this.#calls = new Calls({ ...underWay, ...parts.calls, onLine });
     this.#host = {
       log,
       events,
       commands: this.#commands,
+      calls: this.#calls,
       results,
       clock,
       options,
@@ -74,7 +80,13 @@ export class Dispatcher {
   }
 
   get underWay(): number {
-    return this.#commands.underWay;
+    return this.#commands.underWay + this.#calls.underWay;
+  }
+
+  /** What it has done, and what it is doing; for health. */
+  get facts(): Readonly<Record<string, number>> {
+    const { underWay: callsUnderWay, circuitsOpen } = this.#calls;
+    return { ...this.counters, callsUnderWay, circuitsOpen };
   }
 
   async start(): Promise<void> {
@@ -202,6 +214,7 @@ export class Dispatcher {
     this.#partitions.get(partition)?.end();
     this.#partitions.delete(partition);
     this.#commands.forget(partition);
+    this.#calls.forget(partition);
   }
 
   // ---- bookmarks
@@ -248,6 +261,7 @@ export class Dispatcher {
     this.#stopped = true;
     this.#cancelTick?.();
     this.#commands.stop();
+    this.#calls.stop();
     for (const partition of this.#partitions.keys()) this.#forget(partition);
   }
 
@@ -258,6 +272,7 @@ export class Dispatcher {
     const all = [...this.#partitions];
     await Promise.all(all.map(([partition, dispatch]) => this.#writeBookmark(partition, dispatch)));
     this.#commands.stop();
+    this.#calls.stop();
     for (const partition of this.#partitions.keys()) this.#forget(partition);
     await this.#subscription?.close();
   }

@@ -9,6 +9,22 @@ export interface DispatchOptions {
   readonly bookmarkMs: number;
   /** Effects under way, beyond which a partition is paused. */
   readonly underWayMax: number;
+  /** An attempt of a call is given its own timeout, and this long at the most. */
+  readonly callTimeoutMsMax: number;
+  /** An answer is read up to here: what a flow takes of it has to fit into an instance. */
+  readonly callBodyBytesMax: number;
+  /** Pause before a call is tried again: a random part of this, twice as much each time. */
+  readonly callBackoffMs: number;
+  readonly callBackoffMsMax: number;
+  /** How long a host may ask to be left alone (`Retry-After`). */
+  readonly callRetryAfterMsMax: number;
+  /** Requests to one host at a time. */
+  readonly callsAtOnceMax: number;
+  /** Calls that wait for one host. */
+  readonly callsWaitingMax: number;
+  /** Failures in a row, after which a host is left alone for a while. */
+  readonly circuitFailures: number;
+  readonly circuitOpenMs: number;
 }
 
 export const defaultDispatchOptions: DispatchOptions = {
@@ -17,6 +33,15 @@ export const defaultDispatchOptions: DispatchOptions = {
   askAgainMs: 10_000,
   bookmarkMs: 1_000,
   underWayMax: 10_000,
+  callTimeoutMsMax: 300_000,
+  callBodyBytesMax: 64 * 1_024,
+  callBackoffMs: 500,
+  callBackoffMsMax: 30_000,
+  callRetryAfterMsMax: 60_000,
+  callsAtOnceMax: 16,
+  callsWaitingMax: 10_000,
+  circuitFailures: 5,
+  circuitOpenMs: 30_000,
 };
 
 /** What a dispatcher has done since it started. */
@@ -27,11 +52,14 @@ export interface DispatchCounters {
   refused: number;
   superseded: number;
   parked: number;
-  /** Commands that nobody waited for any more: expired, or too late. */
+  /** Commands and calls that nobody waited for any more: expired, or too late. */
   dropped: number;
   sent: number;
   published: number;
-  calls: number;
+  callsDone: number;
+  callsFailed: number;
+  /** Attempts of calls after their first ones. */
+  callsRetried: number;
 }
 
 export function dispatchCounters(): DispatchCounters {
@@ -45,6 +73,8 @@ export function dispatchCounters(): DispatchCounters {
     dropped: 0,
     sent: 0,
     published: 0,
-    calls: 0,
+    callsDone: 0,
+    callsFailed: 0,
+    callsRetried: 0,
   };
 }

@@ -16,6 +16,7 @@ import {
 import { partitionOf } from "@millrace/shared/contract/partition";
 import { type Bookmark, gapError, JournalReader } from "@millrace/shared/contract/reader";
 import type { EpochMs } from "@millrace/shared/contract/time";
+import { owedKey } from "@millrace/shared/core/decide/result";
 import { isOperational, messageOf } from "@millrace/shared/errors/operational";
 import { sleep } from "@millrace/shared/ports/clock";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
@@ -82,7 +83,9 @@ export class PartitionDispatch {
 
   #execute(header: JournalHeader, record: LogRecord, before: Bookmark): void {
     if (header.kind !== "step") return;
-    const watched = record.key !== null && this.#host.commands.watches(record.key);
+    const { commands, calls } = this.#host;
+    const watched =
+      record.key !== null && (commands.watches(record.key) || calls.watches(record.key));
     const recovering = record.offset < this.#recoverUntil;
     if (header.fx === undefined && !watched && !recovering) return;
     const step = JSON.parse(record.value?.toString("utf8") ?? "null") as Step;
@@ -96,7 +99,8 @@ export class PartitionDispatch {
     }
     if (watched) {
       const parked = step.cause.type === "parked" ? step.cause.effect : undefined;
-      this.#host.commands.recordRead(step.instance, record.offset, parked);
+      commands.recordRead(step.instance, record.offset, parked);
+      calls.recordRead(step.instance, record.offset, parked);
     }
     if (recovering && step.cause.type === "parked") this.resume(step.instance, record.offset);
   }
@@ -112,12 +116,11 @@ export class PartitionDispatch {
     const { ns, flow, key } = instance;
     const to = { ns, flow, key };
     const id = effectId(to, instance.generation, instance.seq, effect.index);
+    const of = { id, to, partition: this.#partition, offset, trace, logNow: this.#logNow };
     switch (effect.kind) {
-      case "command": {
-        const of = { id, to, partition: this.#partition, offset, trace, logNow: this.#logNow };
+      case "command":
         this.#host.commands.begin(of, effect, ticket, instance);
         break;
-      }
       case "send": {
         const work = () => this.#send(effect, id, ns, offset, trace);
         void this.#carryOut({ id, to, trace }, ticket, work);
@@ -129,7 +132,8 @@ export class PartitionDispatch {
         break;
       }
       case "call":
-        void this.#carryOut({ id, to, trace }, ticket, () => this.#refuseCall(id, to, trace));
+        // A state that was left in the same step waits for nothing.
+        if (owes(instance, id)) this.#host.calls.begin(of, effect, ticket);
         break;
       case "log":
         break;
@@ -168,6 +172,7 @@ export class PartitionDispatch {
   resume(instance: Instance, offset: number): void {
     const from = { partition: this.#partition, offset, logNow: this.#logNow };
     this.#host.commands.resume(instance, from);
+    this.#host.calls.resume(instance, from);
   }
 
   /** Ends what is under way; it is not done. */
@@ -229,16 +234,6 @@ export class PartitionDispatch {
     this.#host.counters.published += 1;
   }
 
-  async #refuseCall(
-    id: EffectId,
-    to: { ns: string; flow: string; key: string },
-    trace: string | undefined,
-  ): Promise<void> {
-    const error = { code: "not-supported", message: "this version does not make HTTP calls yet" };
-    await this.#host.results.settle(to, id, "error", { error }, trace);
-    this.#host.counters.calls += 1;
-  }
-
   #holdBack(): void {
     const over = this.#progress.underWay > this.#host.options.underWayMax;
     if (over === this.#paused) return;
@@ -251,4 +246,8 @@ export class PartitionDispatch {
   relieve(): void {
     this.#holdBack();
   }
+}
+
+function owes(instance: Instance, id: EffectId): boolean {
+  return instance.owed?.[owedKey(id) ?? ""] !== undefined;
 }

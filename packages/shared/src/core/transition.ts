@@ -1,3 +1,4 @@
+import type { CallError } from "../contract/call-result.ts";
 import type { CommandEffect, Effect, Verdict } from "../contract/effect.ts";
 import type { Instance, Owed, Timer } from "../contract/instance.ts";
 import type { Json } from "../contract/json.ts";
@@ -226,7 +227,7 @@ class Transition {
     if (effect.kind === "call" && effect.invoke !== undefined) {
       const actorId = effect.invoke;
       if (!this.#denied.delete(actorId)) return undefined; // left meanwhile
-      const error = { code: "denied", message: `denied by ${by}` };
+      const error: CallError = { reason: "denied", message: `denied by ${by}`, attempts: 0 };
       return { type: `xstate.error.actor.${actorId}`, actorId, error, at };
     }
     const type = `denied.${"name" in effect ? effect.name : effect.kind}`;
@@ -237,8 +238,7 @@ class Transition {
     const { flow, before, to, cause, at, change } = this.#turn;
     const status = statusOf(snapshot, before);
     const ended = status === "done" || status === "failed";
-    // What ends hears of nothing any more; what is parked must still be carried out.
-    const owed = ended ? onlyParked(this.#owed) : this.#owed;
+    const owed = ended ? stillOwed(this.#owed) : this.#owed;
     const timers = ended ? [] : this.#timers;
     const active = activeIds(snapshot);
     const history = historyIds(snapshot);
@@ -302,8 +302,15 @@ function statusOf(snapshot: Snapshot, before: Instance | undefined): Instance["s
   return before?.status ?? "running";
 }
 
-function onlyParked(owed: Readonly<Record<string, Owed>>): Record<string, Owed> {
-  return Object.fromEntries(Object.entries(owed).filter(([, one]) => one.parked !== undefined));
+/**
+ * What an instance owes after its end. It hears of nothing any more; but a call that an action asked for
+ * must still be made, and what is parked be carried out. (Its invocations XState has stopped.)
+ */
+function stillOwed(owed: Readonly<Record<string, Owed>>): Record<string, Owed> {
+  const entries = Object.entries(owed).filter(
+    ([, { kind, parked }]) => kind === "call" || parked !== undefined,
+  );
+  return Object.fromEntries(entries);
 }
 
 /** The action and the resource that a policy is asked about. */

@@ -78,7 +78,7 @@ function changeOf(
     ...(running === undefined && {
       generation: input.offset,
       thing: input.thing,
-      // What the last generation left parked is still to be carried out.
+      // What the last generation left owed is still to be carried out.
       ...(last?.owed && { owed: last.owed }),
     }),
   };

@@ -1,5 +1,5 @@
+import type { CallError } from "../../contract/call-result.ts";
 import type { Instance, Owed } from "../../contract/instance.ts";
-
 import { parseEffectId } from "../../contract/names.ts";
 import type { ResultInput } from "../input.ts";
 import type { MachineEvent } from "../machine-run.ts";
@@ -31,7 +31,40 @@ export function decideResult(
       `effect ${input.effect} was refused, and nothing waits for it`,
     );
   }
-  return settle(instance, key, owed, input, world);
+  const decision = settle(instance, key, owed, input, world);
+  return decision.kind === "rejected"
+    ? settleAnyway(instance, key, owed, input, decision, world)
+    : decision;
+}
+
+/**
+ * A result that the machine cannot take. It will not come again, so the effect is no longer owed; and
+ * an answer to a call is an error to a state that waits for it, which would wait for ever otherwise.
+ */
+function settleAnyway(
+  instance: Instance,
+  key: string,
+  owed: Owed,
+  input: ResultInput,
+  { rejected }: Extract<Decision, { readonly kind: "rejected" }>,
+  world: World,
+): Decision {
+  const { code, detail } = rejected;
+  if (code === "unknown-version") return { kind: "rejected", rejected };
+  if (owed.invoke !== undefined && input.outcome === "done") {
+    const message = `the answer cannot be taken: ${code}: ${detail}`;
+    const error: CallError = { reason: "rejected", message };
+    const failed = settle(
+      instance,
+      key,
+      owed,
+      { ...input, outcome: "error", payload: { error } },
+      world,
+    );
+    if (failed.kind !== "rejected") return failed;
+  }
+  const { [key]: _settled, ...rest } = instance.owed ?? {};
+  return { kind: "rejected", rejected: { ...rejected, instance: { ...instance, owed: rest } } };
 }
 
 /** Takes an owed effect out of the instance and tells the machine how it ended. */
@@ -51,7 +84,10 @@ export function settle(
     return reject({ at, cause, to, payload }, "unknown-version", detail);
   }
   const { [key]: _settled, ...rest } = instance.owed ?? {};
-  const heard = owed.invoke !== undefined || flow.vocabulary.hearsByName(event.type);
+  // An answer to a call of an earlier generation is not what this one asked for.
+  const isOfBefore = owed.kind === "call" && !key.startsWith(`${instance.generation}/`);
+  const heard =
+    owed.invoke !== undefined || (!isOfBefore && flow.vocabulary.hearsByName(event.type));
   return transitionOn(
     {
       flow,

@@ -1,0 +1,195 @@
+import type { CallEffect, CommandEffect, Outcome } from "@millrace/shared/contract/effect";
+import type { Instance } from "@millrace/shared/contract/instance";
+import type { JsonObject } from "@millrace/shared/contract/json";
+import { type EffectId, type InstanceRef, logKey } from "@millrace/shared/contract/names";
+import type { EpochMs } from "@millrace/shared/contract/time";
+import { owedKey } from "@millrace/shared/core/decide/result";
+import type { Clock } from "@millrace/shared/ports/clock";
+import type { DispatchCounters, DispatchOptions } from "./options.ts";
+import type { Ticket } from "./progress.ts";
+import type { Results } from "./results.ts";
+
+/** Whose an effect is, and where it came from. */
+export interface EffectOrigin {
+  readonly id: EffectId;
+  readonly to: InstanceRef;
+  /** Partition of the journal that it came from. */
+  readonly partition: number;
+  /** Offset of its step, or of the last record that said that it is put aside. */
+  readonly offset: number;
+  readonly trace: string | undefined;
+  /** The time of the log that it came from. */
+  readonly logNow: () => EpochMs;
+}
+
+/** An effect on its way: being carried out, waiting, or put aside. */
+export interface PendingEffect<E extends CommandEffect | CallEffect> extends EffectOrigin {
+  readonly effect: E;
+  /** What the bookmark waits for; undefined once the effect is parked or done. */
+  ticket: Ticket | undefined;
+  parking: "no" | "asked" | "parked";
+  settled: boolean;
+  /** What ends its timers, and whatever else is under way for it. */
+  readonly cancels: (() => void)[];
+}
+
+/** What the effects under way of a dispatcher share. */
+export interface UnderWayParts {
+  readonly results: Results;
+  readonly clock: Clock;
+  readonly options: DispatchOptions;
+  readonly counters: DispatchCounters;
+}
+
+/**
+ * The effects of one kind that are under way in one process, found by what can happen to them.
+ *
+ * Invariants:
+ *   U1 an effect's record stays above the bookmark until the effect is settled, or until the step that
+ *      parked it has been read in the journal;
+ *   U2 an outcome is written as an event where its instance owes it, where the effect was put aside, or
+ *      where it failed; what was asked to be parked counts as parked, for the step may already stand;
+ *   U3 what its instance owes no more is dropped here.
+ */
+export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<CallEffect>> {
+  readonly #parts: UnderWayParts;
+  readonly #all = new Map<EffectId, P>();
+  /** By the key that the records of their instances have in the journal. */
+  readonly #byKey = new Map<string, Set<P>>();
+  #stopped = false;
+
+  constructor(parts: UnderWayParts) {
+    this.#parts = parts;
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  has(id: EffectId): boolean {
+    return this.#all.has(id);
+  }
+
+  of({ ns, flow, key }: InstanceRef): P[] {
+    const known = this.#byKey.get(logKey(ns, key)) ?? [];
+    return [...known].filter((pending) => pending.to.flow === flow);
+  }
+
+  all(): P[] {
+    return [...this.#all.values()];
+  }
+
+  add(pending: P): P {
+    this.#all.set(pending.id, pending);
+    const key = logKey(pending.to.ns, pending.to.key);
+    const known = this.#byKey.get(key);
+    if (known === undefined) this.#byKey.set(key, new Set([pending]));
+    else known.add(pending);
+    return pending;
+  }
+
+  later(pending: P, ms: number, call: () => void): void {
+    pending.cancels.push(this.#parts.clock.after(ms, call));
+  }
+
+  // ---- what the journal says
+
+  /** Whether records with this key may be about an effect under way, and are worth opening. */
+  watches(key: string): boolean {
+    return this.#byKey.has(key);
+  }
+
+  /** A record of an instance was read: which of its effects have been parked, which are owed no more? */
+  recordRead(instance: Instance, offset: number, parkedEffect: string | undefined): void {
+    const parked = this.#all.get(parkedEffect as EffectId);
+    if (parked !== undefined && parked.parking === "asked") {
+      parked.parking = "parked";
+      this.#release(parked);
+    }
+    for (const pending of this.of(instance)) {
+      const expected =
+        offset > pending.offset && (pending.parking === "parked" || pending.effect.owed);
+      const key = owedKey(pending.id);
+      if (expected && key !== undefined && instance.owed?.[key] === undefined) this.drop(pending);
+    }
+  }
+
+  // ---- one effect
+
+  /** Puts it aside after a second. */
+  parkLater(pending: P): void {
+    this.later(pending, this.#parts.options.parkMs, () => void this.#park(pending));
+  }
+
+  async #park(pending: P): Promise<void> {
+    if (pending.settled || pending.parking === "parked" || this.#stopped) return;
+    if (pending.parking === "no") this.#parts.counters.parked += 1;
+    pending.parking = "asked";
+    this.later(pending, this.#parts.options.askAgainMs, () => void this.#park(pending));
+    const { to, id, effect, trace } = pending;
+    await isWritten(this.#parts.results.park(to, id, effect, trace));
+  }
+
+  async settle(
+    pending: P,
+    outcome: Exclude<Outcome, "expired">,
+    payload: JsonObject,
+  ): Promise<void> {
+    if (pending.settled) return;
+    this.#finish(pending);
+    const written = pending.effect.owed || pending.parking !== "no" || outcome === "refused";
+    if (!written) return this.#release(pending);
+    const { to, id, trace } = pending;
+    const writing = this.#parts.results.settle(to, id, outcome, payload, trace);
+    if (await isWritten(writing)) this.#release(pending);
+  }
+
+  /** Nobody waits for it any more. */
+  drop(pending: P): void {
+    if (pending.settled) return;
+    this.#finish(pending);
+    this.#parts.counters.dropped += 1;
+    this.#release(pending);
+  }
+
+  #finish(pending: P): void {
+    pending.settled = true;
+    for (const cancel of pending.cancels) cancel();
+    this.#all.delete(pending.id);
+    const key = logKey(pending.to.ns, pending.to.key);
+    const known = this.#byKey.get(key);
+    known?.delete(pending);
+    if (known?.size === 0) this.#byKey.delete(key);
+  }
+
+  #release(pending: P): void {
+    pending.ticket?.done();
+    pending.ticket = undefined;
+  }
+
+  // ---- ends
+
+  /** Forgets what belongs to a partition that is another's now. */
+  forget(partition: number): void {
+    for (const pending of this.all()) if (pending.partition === partition) this.#finish(pending);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const pending of this.all()) this.#finish(pending);
+  }
+}
+
+/** What is not written stays under way: the bookmark does not pass it, and whoever is next does it again. */
+export async function isWritten(writing: Promise<void>): Promise<boolean> {
+  try {
+    await writing;
+    return true;
+  } catch {
+    return false;
+  }
+}
