@@ -217,7 +217,7 @@ export function stateStoreSuite(name: string, start: () => Promise<StoreUnderTes
         cursor = page.next;
       } while (cursor !== undefined);
       expect(found).toEqual(new Map(instances.map(({ id, json }) => [id, json])));
-      expect(isOperational(await failure(store.scan(0, at(3, 0, 2))), "STATE-002")).toBe(true);
+      expect(isOperational(await failure(store.scan(0, at(9, 0, 8))), "STATE-002")).toBe(true);
       await under.wipe();
       expect(isOperational(await failure(store.scan(0, to)), "STATE-002")).toBe(true);
     });

@@ -135,7 +135,8 @@ export interface StateStore {
   restart(partition: number, epoch: number, at: StoredPartition, until: number): Promise<void>;
   /**
    * Reads instances in one round trip; absent ones are absent from the map.
-   * @throws OperationalError STATE-002 when the store holds another journal position than `at`
+   * @throws OperationalError STATE-002 when the store does not hold the journal up to `at`; ahead of it is only
+   * what the caller has committed meanwhile
    */
   load(
     partition: number,
@@ -148,14 +149,14 @@ export interface StateStore {
    * @throws OperationalError STATE-001 when a newer claim is known, STATE-002 as above
    */
   commit(partition: number, epoch: number, change: PartitionChange): Promise<DuePage>;
-  /** @throws OperationalError STATE-002 when the store holds another journal position than `at` */
+  /** @throws OperationalError STATE-002 when the store does not hold the journal up to `at` */
   due(partition: number, range: DueRange, at: Bookmark): Promise<DuePage>;
 
   /**
    * All instances, page by page in any order; one may come twice. What the store held when the first
    * page was asked for is in one of them.
    * @param cursor of the page before; absent for the first
-   * @throws OperationalError STATE-002 when the store holds another journal position than `at`
+   * @throws OperationalError STATE-002 when the store does not hold the journal up to `at`
    */
   scan(partition: number, at: Bookmark, cursor?: string): Promise<ScanPage>;
   /** How many instances it holds of a partition. */
