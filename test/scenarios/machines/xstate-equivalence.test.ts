@@ -133,6 +133,7 @@ class MillraceMachine {
     this.#world = {
       flow: () => flow,
       current: () => flow,
+      bindings: () => undefined,
       thing: (_ns, name) => bareThing(name),
       authorize: allowAll,
       limits: { ...defaultLimits, effectsMax: 10_000 },

@@ -26,7 +26,8 @@ import { TurnDecider } from "./turn-decider.ts";
  *   T1 memory may run ahead of the journal, the store and the outside world never;
  *   T2 inputs are decided in the order of the log, timers among them by the time they are due;
  *   T3 all records of one input go into one append, so that an input is taken whole or not at all; what
- *      is too much for one goes in parts, alone, and who had it already ignores it when it is taken anew;
+ *      is too much for one goes in parts, alone, and what is for more instances than a turn takes, in
+ *      several turns; who had it already ignores it when it is taken anew;
  *   T4 the position in the journal passes an input only together with what came of it, and after its
  *      copies for other partitions are acknowledged;
  *   T5 no timer fires before all input that the log took up to its time has been read.
@@ -49,6 +50,8 @@ interface Work {
   readonly timersBy: EpochMs;
 }
 
+const nobody: ReadonlySet<InstanceId> = new Set();
+
 /** How soon to look again for input that a due timer waits for. */
 const TIMER_POLL_MS = 5;
 
@@ -64,6 +67,8 @@ export class Tenure {
   readonly #intake: Intake;
   readonly #position: InputPosition;
   readonly #decider: TurnDecider;
+  /** Instances that have had the next record, where it is for more than one turn takes it to. */
+  readonly #heard = new Set<InstanceId>();
   #appending: Promise<void> = Promise.resolve();
   #cancelAlarm: (() => void) | undefined;
   #wake: (() => void) | undefined;
@@ -80,7 +85,9 @@ export class Tenure {
     this.#logClock = new LogClock(clock, time);
     this.#cache = new InstanceCache(host.cachedInstancesMax());
     this.#timers = new TimerWindow(options.timerWindowMs);
-    this.#reader = new Reader(partition, log.partitions, catalogue, world);
+    const { partitions } = log;
+    const deliveriesMax = options.turnDeliveriesMax;
+    this.#reader = new Reader({ partition, partitions, catalogue, world, deliveriesMax });
     this.#position = new InputPosition(position);
     const memory = { cache: this.#cache, timers: this.#timers, position: this.#position };
     this.#decider = new TurnDecider(host, memory);
@@ -166,8 +173,10 @@ export class Tenure {
       await this.#load(deliveries, work.timersBy);
       if (this.#ended) return;
     } while (catalogue.offset !== known);
-    const { batch, taken, toCopy } = this.#decider.decide(deliveries, work.timersBy);
+    const { batch, taken, begun, toCopy } = this.#decider.decide(deliveries, work.timersBy);
     this.#intake.take(taken);
+    if (taken > 0) this.#heard.clear();
+    for (const { id } of begun?.deliveries ?? []) this.#heard.add(id);
     await this.#copy(toCopy);
     if (batch.entries.length > 0) await this.#append(batch);
     this.#cache.evict();
@@ -242,12 +251,21 @@ export class Tenure {
 
   // ---- read and load
 
+  /** Whom the next records are for, as many of them as are for one turn. */
   #read(records: readonly LogRecord[]): Deliveries[] {
+    const read: Deliveries[] = [];
     let at = this.#position.time;
-    return records.map((record) => {
+    let room = this.#host.options.turnDeliveriesMax;
+    for (const record of records) {
+      const isFirst = read.length === 0;
       at = Math.max(at, record.time);
-      return this.#reader.read(record, at);
-    });
+      const one = this.#reader.read(record, at, isFirst ? this.#heard : nobody);
+      room -= one.deliveries.length;
+      if (!isFirst && (room < 0 || one.more)) break;
+      read.push(one);
+      if (one.more) break;
+    }
+    return read;
   }
 
   async #load(deliveries: readonly Deliveries[], timersBy: EpochMs): Promise<void> {
