@@ -1,11 +1,20 @@
 import type { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
 import { History, type RecordedStep } from "@millrace/engine/query/history";
 import type { Engine } from "@millrace/engine/runtime/engine";
-import type { FlowInfo, Health, HistoryStep, Operations } from "@millrace/gateway/api/operations";
+import type {
+  DeploymentInfo,
+  DeploymentPage,
+  DeploymentQuery,
+  FlowInfo,
+  Health,
+  HistoryStep,
+  Operations,
+} from "@millrace/gateway/api/operations";
 import type { Gateway } from "@millrace/gateway/main/gateway";
 import { type InstanceRef, instanceId, logKey } from "@millrace/shared/contract/names";
 import { partitionOf } from "@millrace/shared/contract/partition";
 import type { CatalogueEntry } from "@millrace/shared/flow/catalogue";
+import type { Deployment } from "@millrace/shared/flow/deployments";
 import { randomName } from "@millrace/shared/ports/clock";
 import type { Installation } from "./installation.ts";
 
@@ -24,6 +33,11 @@ export function operationsOf(installation: Installation, roles: Roles): Operatio
     partitionOf(logKey(ref.ns, ref.key), log.partitions);
   return {
     flows: () => catalogue.entries().map(flowInfo),
+    deployment(ns, name) {
+      const found = catalogue.deployments.get(ns, name);
+      return found && deploymentInfo(found);
+    },
+    deployments: (query) => pageOfDeployments(catalogue.deployments.all(), query),
     instance: (ref) => store.instance(partitionFor(ref), instanceId(ref)),
     instances: (query) => store.instances(query),
     rejections: (query) => store.rejections(query),
@@ -46,8 +60,29 @@ export function operationsOf(installation: Installation, roles: Roles): Operatio
   };
 }
 
+function pageOfDeployments(
+  all: readonly Deployment[],
+  { ns, flow, thing, cursor = "", limit }: DeploymentQuery,
+): DeploymentPage {
+  const rest = all.filter(
+    (one) =>
+      one.ns === ns &&
+      one.name > cursor &&
+      (flow === undefined || one.flow === flow) &&
+      (thing === undefined || Object.values(one.things).includes(thing)),
+  );
+  const page = rest.slice(0, limit);
+  const last = page.at(-1);
+  const more = rest.length > page.length && last !== undefined;
+  return { items: page.map(deploymentInfo), ...(more && { next: last.name }) };
+}
+
+function deploymentInfo({ ns, name, flow, things, origin }: Deployment): DeploymentInfo {
+  return { namespace: ns, name, flow, things, origin };
+}
+
 function flowInfo({ flow, origin, retired }: CatalogueEntry): FlowInfo {
-  const { ns, name, version, file } = flow;
+  const { ns, name, version, file, roles } = flow;
   const listed = (entries: Record<string, { topic: string }> | undefined) =>
     Object.entries(entries ?? {}).map(([entry, { topic }]) => ({ name: entry, topic }));
   return {
@@ -57,6 +92,7 @@ function flowInfo({ flow, origin, retired }: CatalogueEntry): FlowInfo {
     ...(file.description !== undefined && { description: file.description }),
     origin,
     retired,
+    ...(roles !== undefined && { roles: [...roles] }),
     inputs: listed(file.inputs),
     commands: listed(file.commands),
   };
