@@ -82,8 +82,8 @@ describe("the words that TAB offers", () => {
     await until(async () => (await millrace.instance("motion-light", "porch:1")) !== undefined);
 
     expect(await offered(["instance", "list", "--flow", "m"], env)).toEqual([
-      "motion-light",
       "motion-light-pair",
+      "motion-light",
     ]);
     expect(await offered(["deployment", "show", "s"], env)).toEqual(["stairs"]);
     expect(await offered(["instance", "show", "d"], env)).toEqual(["door-alarm"]);
