@@ -70,7 +70,7 @@ function newPlace(log: Place["log"]): Place {
 async function preload(place: Place, events: number, instances: number): Promise<void> {
   const ports = await openPorts(place);
   const { log } = ports;
-  const catalogue = new Catalogue(() => {});
+  const catalogue = new Catalogue(log.partitions, () => {});
   const registry = new Registry(log, catalogue, systemClock);
   await registry.start();
   const { flow } = loadFlow(motionLight, "motion-light.yaml");

@@ -62,7 +62,7 @@ const POLL_MS = 5;
 
 async function runEngine(task: Task, { log, store }: Ports): Promise<Figures> {
   const clock = systemClock;
-  const catalogue = new Catalogue((flow, why) => {
+  const catalogue = new Catalogue(log.partitions, (flow, why) => {
     throw new Error(`${flow}: ${why}`);
   });
   const registry = new Registry(log, catalogue, clock);
@@ -199,7 +199,7 @@ class RawPartition {
       flow: "default/motion-light",
       states: ["lit"],
       status: "running",
-      thing: `default/${name}`,
+      things: [`default/${name}`],
       parked: false,
     } as const;
     return { id, json: `{"x":"${INSTANCE}"}`, index, was: index, steps: [offset], begins: false };

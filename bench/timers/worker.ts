@@ -46,7 +46,7 @@ const TICKING_THINGS = 50;
 
 const task = JSON.parse(process.argv[2] ?? "{}") as Task;
 const { log, store, close } = await openPorts(task.place);
-const catalogue = new Catalogue((flow, why) => console.error(flow, why));
+const catalogue = new Catalogue(log.partitions, (flow, why) => console.error(flow, why));
 const registry = new Registry(log, catalogue, systemClock);
 await registry.start();
 const events = new EventsWriter(log, systemClock);

@@ -27,6 +27,7 @@ describe("the words that TAB offers", () => {
   test.each([
     { line: [], offers: ["start", "gateway", "engine", "flow", "instance", "completion"] },
     { line: ["inst"], offers: ["instance"] },
+    { line: ["deployment", ""], offers: ["list", "show"] },
     { line: ["instance", ""], offers: ["list", "show", "history", "signal"] },
     { line: ["instance", "list", "--st"], offers: ["--state", "--status"] },
     { line: ["instance", "list", "--status", "pa"], offers: ["paused"] },
@@ -80,7 +81,11 @@ describe("the words that TAB offers", () => {
     await client.endAsync();
     await until(async () => (await millrace.instance("motion-light", "porch:1")) !== undefined);
 
-    expect(await offered(["instance", "list", "--flow", "m"], env)).toEqual(["motion-light"]);
+    expect(await offered(["instance", "list", "--flow", "m"], env)).toEqual([
+      "motion-light-pair",
+      "motion-light",
+    ]);
+    expect(await offered(["deployment", "show", "s"], env)).toEqual(["stairs"]);
     expect(await offered(["instance", "show", "d"], env)).toEqual(["door-alarm"]);
     const show = ["instance", "show", "motion-light"];
     expect(await offered([...show, ""], env)).toEqual(["hall", "hall-2", "porch:1"]);

@@ -175,7 +175,7 @@ export function stateStoreSuite(name: string, start: () => Promise<StoreUnderTes
 
     test("forgets what a commit drops, and all that it is found by", async () => {
       await claimed(0);
-      const ended = stored("f", "a", { index: { due: 10, parked: true, thing: "default/t" } });
+      const ended = stored("f", "a", { index: { due: 10, parked: true, things: ["default/t"] } });
       const to = at(4, 0, 3);
       await store.commit(0, 0, change({ to, instances: [ended, stored("f", "b")] }));
       const after = at(6, 0, 5);
@@ -340,7 +340,7 @@ export function stateStoreSuite(name: string, start: () => Promise<StoreUnderTes
           const key = `k${i}${partition}`;
           const state = i % 2 === 0 ? "lit" : "dark";
           return stored("f", key, {
-            index: { states: [state, `${state}.x`], thing: `default/t${i}` },
+            index: { states: [state, `${state}.x`], things: [`default/t${i}`, "default/hub"] },
           });
         });
         const done = stored("g", `done${partition}`, { index: { status: "done", states: [] } });
@@ -375,6 +375,7 @@ export function stateStoreSuite(name: string, start: () => Promise<StoreUnderTes
         all.filter((k) => "13".includes(k[1] ?? "")),
       );
       expect(await keys({ thing: "t3" })).toEqual(["k30", "k31", "k32"]);
+      expect(await keys({ thing: "hub" })).toEqual(all);
       expect(await keys({ flow: "f", thing: "t3", state: "lit" })).toEqual([]);
       expect(await keys({})).toEqual([...all, "done0", "done1", "done2"]);
       expect(await keys({ status: "done" })).toEqual(["done0", "done1", "done2"]);
@@ -395,6 +396,17 @@ export function stateStoreSuite(name: string, start: () => Promise<StoreUnderTes
       // Without a word on what was there before, too.
       await store.commit(0, 0, change({ from: at(3, 0, 2), to: at(4, 0, 3), instances: [lit] }));
       expect([await inState("lit"), await inState("dark")]).toEqual([1, 0]);
+    });
+
+    test("finds an instance by the things that it has now, and no longer by those that it had", async () => {
+      await claimed(0);
+      const before = stored("f", "k", { index: { things: ["default/s1", "default/l1"] } });
+      await store.commit(0, 0, change({ to: at(2, 0, 1), instances: [before] }));
+      const after = stored("f", "k", { index: { things: ["default/s1", "default/l2"] } });
+      await store.commit(0, 0, change({ from: at(2, 0, 1), to: at(3, 0, 2), instances: [after] }));
+      const found = async (thing: string) =>
+        (await store.instances({ ns: "default", thing, limit: 9 })).items.length;
+      expect([await found("s1"), await found("l1"), await found("l2")]).toEqual([1, 0, 1]);
     });
 
     test("gives one instance by its id, and none for an unknown one", async () => {

@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { loadFlow, writeFault } from "@millrace/shared/flow/load";
+import { checkDeployments } from "@millrace/shared/flow/deployment-file";
+import { loadFile, writeFault } from "@millrace/shared/flow/load";
 import { describe, expect, test } from "vitest";
 import { root } from "../tidy/source-files.ts";
 import { play } from "./play.ts";
@@ -22,6 +23,30 @@ advance 30s
   command light {"level": 0}
 publish site/hall/motion {"lux": "dark"}
   rejected schema
+`,
+  "motion-light-pair.yaml": `
+publish sensor/stairs-sensor/motion {"lux": 55}
+  motion-light-pair/stairs is dark
+publish sensor/stairs-sensor/motion {"lux": 12}
+  motion-light-pair/stairs is lit
+  command light to lamp/stairs-lamp/set {"level": 100, "seen": "stairs-sensor"}
+publish sensor/other/motion {"lux": 12}
+  nothing
+publish sensor/stairs-sensor/clear {}
+  command light {"level": 20}
+crash
+advance 30s
+  motion-light-pair/stairs is dark
+  command light to lamp/stairs-lamp/set {"level": 0}
+publish sensor/stairs-sensor/motion {"lux": "dark"}
+  rejected schema
+`,
+  "stairs.yaml": `
+publish sensor/stairs-sensor/motion {"lux": 12}
+  motion-light-pair/stairs things {"sensor": "stairs-sensor", "light": "stairs-lamp"}
+undeploy stairs
+publish sensor/stairs-sensor/clear {}
+  nothing
 `,
   "silent-device.yaml": `
 publish beat/pump-7 {"battery": 0.9}
@@ -138,18 +163,27 @@ describe("examples/", () => {
   });
 
   test.each(files)("%s does what it says", async (file) => {
-    await play([{ text: textOf(file) }], runOf(file, runs[file] ?? ""));
+    await play(besides(file), runOf(file, runs[file] ?? ""));
   });
 
   test.each(files)("%s has no fault, not even a warning", (file) => {
-    expect(loadFlow(textOf(file), file).faults.map(writeFault)).toEqual([]);
+    const loaded = besides(file).map(({ text }) => loadFile(text, file));
+    const flows = loaded.flatMap((one) => one.flows);
+    const deployments = loaded.flatMap((one) => one.deployments);
+    const checked = checkDeployments(deployments, (_ns, name) =>
+      flows.find((flow) => flow.name === name),
+    );
+    const faults = [...loaded, checked].flatMap((one) => one.faults);
+    expect(faults.map(writeFault)).toEqual([]);
   });
 
   test.each(files.filter((file) => file !== "motion-light.yaml"))(
     "%s leaves the simulated fleet's topics alone",
     (file) => {
-      const { inputs = {}, commands = {} } = loadFlow(textOf(file), file).flow?.file ?? {};
-      const topics = [...Object.values(inputs), ...Object.values(commands)].map((one) => one.topic);
+      const { flows } = loadFile(textOf(file), file);
+      const topics = flows.flatMap(({ file: { inputs = {}, commands = {} } }) =>
+        [...Object.values(inputs), ...Object.values(commands)].map((one) => one.topic),
+      );
       expect(topics.filter((topic) => /^(site|\+|#)/.test(topic))).toEqual([]);
     },
   );
@@ -164,10 +198,31 @@ describe("examples/", () => {
       ({ topic, payload, rejected }) =>
         `publish ${topic} ${payload}${rejected ? "\n  rejected schema" : ""}`,
     );
-    const { steps } = await play([{ text: textOf(file) }], runOf(file, lines.join("\n")));
+    const { steps } = await play(besides(file), runOf(file, lines.join("\n")));
     expect(steps).toBeGreaterThan(0);
   });
 });
+
+/** A file, and those that it does nothing without: a deployment and its flow. */
+function besides(file: string): { text: string }[] {
+  const texts = files.map((name) => ({
+    name,
+    text: textOf(name),
+    ...loadFile(textOf(name), name),
+  }));
+  const ofFile = texts.filter(({ name }) => name === file);
+  const flows = new Set(
+    ofFile.flatMap((one) => [
+      ...one.flows.map(({ name }) => name),
+      ...one.deployments.map(({ flow }) => flow),
+    ]),
+  );
+  return texts.filter(
+    (one) =>
+      one.flows.some(({ name }) => flows.has(name)) ||
+      one.deployments.some(({ flow }) => flows.has(flow)),
+  );
+}
 
 function textOf(file: string): string {
   return readFileSync(join(root, "examples", file), "utf8");

@@ -16,10 +16,12 @@ const page = readPage(join(root, "docs/flows.md"));
 const misfit = compilePayloadSchema(flowJsonSchema());
 
 const good = [
-  ...globSync("*.{yaml,yml,json}", { cwd: join(root, "examples") }).map((file) => ({
-    name: `examples/${file}`,
-    text: readFileSync(join(root, "examples", file), "utf8"),
-  })),
+  ...globSync("*.{yaml,yml,json}", { cwd: join(root, "examples") })
+    .map((file) => ({
+      name: `examples/${file}`,
+      text: readFileSync(join(root, "examples", file), "utf8"),
+    }))
+    .filter(({ text, name }) => loadFlow(text, name).flow !== undefined),
   ...page.examples
     .flatMap(({ flows }) => flows)
     .map(({ line, text }) => ({ name: `docs/flows.md:${line}`, text })),

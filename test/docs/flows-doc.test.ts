@@ -4,7 +4,8 @@ import { callErrorReasons } from "@millrace/shared/contract/call-result";
 import type { Effect, Outcome } from "@millrace/shared/contract/effect";
 import type { RejectionCode } from "@millrace/shared/contract/journal-record";
 import type { FaultCode } from "@millrace/shared/flow/fault";
-import { loadFlow, writeFault } from "@millrace/shared/flow/load";
+import { checkDeployments } from "@millrace/shared/flow/deployment-file";
+import { loadFile, loadFlow, writeFault } from "@millrace/shared/flow/load";
 import { describe, expect, test } from "vitest";
 import { root } from "../tidy/source-files.ts";
 import { members, membersIn } from "./coverage.ts";
@@ -63,6 +64,9 @@ const faultCodes: Record<FaultCode, "shown" | "not known to happen"> = {
   "never-heard": "shown",
   "never-used": "shown",
   "overlapping-inputs": "shown",
+  "unknown-role": "shown",
+  "unknown-flow": "shown",
+  "duplicate-deployment": "shown",
   xstate: "not known to happen",
 };
 const effectKinds: Record<Effect["kind"], true> = {
@@ -92,13 +96,17 @@ describe("docs/flows.md", () => {
 
   test.each(page.examples.map((example) => ({ ...example, ...example.run })))(
     "does what it says at line $line: $heading",
-    async ({ flows, run }) => {
-      played.push(await play(flows, run));
+    async ({ flows, deployments, run }) => {
+      played.push(await play([...flows, ...deployments], run));
     },
   );
 
   test.each(page.faulty)("has the faults that it says at line $line", (fence) => {
-    const { faults } = loadFlow(fence.text, "docs/flows.md");
+    const { flows, deployments, faults: ofEach } = loadFile(fence.text, "docs/flows.md");
+    const { faults: ofAll } = checkDeployments(deployments, (_ns, name) =>
+      flows.find((flow) => flow.name === name),
+    );
+    const faults = [...ofEach, ...ofAll];
     for (const { code } of faults) told.add(code);
     const found = faults.map(({ line, code }) => `${fence.line + line - 1} ${code}`);
     expect(found.sort(), faults.map(writeFault).join("\n")).toEqual(faultsMarked(fence).sort());

@@ -13,9 +13,12 @@ export interface Fence {
   readonly heading: string;
 }
 
-/** Flows, and a run of them. Flows of one name are versions of it, the oldest first. */
+/**
+ * Flows with deployments of them, and a run. Those of one name are versions of it, the oldest first.
+ */
 export interface Example {
   readonly flows: readonly Fence[];
+  readonly deployments: readonly Fence[];
   readonly run: Fence;
 }
 
@@ -26,24 +29,27 @@ export interface Page {
 }
 
 /** What a fence may be; `sh` is for commands that a reader types, and is not run. */
-const tags = ["yaml flow", "text run", "yaml fault", "sh"] as const;
+const tags = ["yaml flow", "yaml deployment", "text run", "yaml fault", "sh"] as const;
 
 /** @throws Error for a fence that is not closed, has another tag, or is part of no example */
 export function readPage(path: string): Page {
   const fences = fencesIn(readFileSync(path, "utf8"), path);
   const examples: Example[] = [];
   let flows: Fence[] = [];
+  let deployments: Fence[] = [];
   for (const fence of fences) {
     const where = `${path}:${fence.line}`;
     if (!(tags as readonly string[]).includes(fence.info))
       throw new Error(`${where}: a fence is one of ${tags.join(", ")}, not \`${fence.info}\``);
     if (fence.info === "yaml flow") flows.push(fence);
+    if (fence.info === "yaml deployment") deployments.push(fence);
     if (fence.info !== "text run") continue;
     if (flows.length === 0) throw new Error(`${where}: there is no flow to run`);
-    examples.push({ flows, run: fence });
+    examples.push({ flows, deployments, run: fence });
     flows = [];
+    deployments = [];
   }
-  const [idle] = flows;
+  const [idle] = [...flows, ...deployments];
   if (idle !== undefined) throw new Error(`${path}:${idle.line}: no run follows this flow`);
   return { examples, faulty: fences.filter(({ info }) => info === "yaml fault") };
 }

@@ -21,8 +21,8 @@ export interface Played {
  *
  * What it does not mention must not happen: a rejection always, and effects where it lists any.
  */
-export async function play(flows: readonly Pick<Fence, "text">[], run: Fence): Promise<Played> {
-  const stage = await Stage.open(flows);
+export async function play(files: readonly Pick<Fence, "text">[], run: Fence): Promise<Played> {
+  const stage = await Stage.open(files);
   for (const block of readScript(run)) await new Scene(stage, block).play();
   const steps = stage.steps();
   return {
@@ -96,6 +96,8 @@ class Scene {
         return await stage.deploy(first);
       case "retire":
         return await stage.retire(first);
+      case "undeploy":
+        return await stage.world.undeploy(first);
       case "lose-registry":
         return await stage.loseRegistry(first);
       case "foreign":
@@ -148,6 +150,8 @@ class Scene {
         return expect(instance.output).toEqual(json(wanted));
       case "error":
         return expect(JSON.stringify(instance.error)).toContain(wanted);
+      case "things":
+        return expect(instance.things).toEqual(json(wanted));
       case "thing":
         return expect(instance.thing).toBe(wanted);
       case "step":

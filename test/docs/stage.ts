@@ -2,7 +2,9 @@ import type { Instance } from "@millrace/shared/contract/instance";
 import type { Rejected, Step } from "@millrace/shared/contract/journal-record";
 import { instanceId } from "@millrace/shared/contract/names";
 import { outstanding } from "@millrace/shared/core/outstanding";
-import { loadFlow, writeFault } from "@millrace/shared/flow/load";
+import { checkDeployments, type WrittenDeployment } from "@millrace/shared/flow/deployment-file";
+import type { Flow } from "@millrace/shared/flow/flow";
+import { loadFile, writeFault } from "@millrace/shared/flow/load";
 import { DispatchedWorld } from "../support/dispatched-world.ts";
 import type { World } from "../support/world.ts";
 import type { Fence } from "./page.ts";
@@ -16,21 +18,21 @@ const secrets = { tickets: "s3cret" };
  */
 export class Stage {
   readonly #dispatched: DispatchedWorld;
-  readonly #versions: Map<string, readonly string[]>;
+  readonly #versions: Map<string, readonly Version[]>;
   readonly #deployed = new Map<string, number>();
   readonly #read = new Set<string>();
   readonly #steps: Step[] = [];
   readonly #rejections: Rejected[] = [];
   #client = "client";
 
-  private constructor(dispatched: DispatchedWorld, versions: Map<string, readonly string[]>) {
+  private constructor(dispatched: DispatchedWorld, versions: Map<string, readonly Version[]>) {
     this.#dispatched = dispatched;
     this.#versions = versions;
   }
 
-  /** @param flows their files; of one name, the first is there from the beginning */
-  static async open(flows: readonly Pick<Fence, "text">[]): Promise<Stage> {
-    const versions = byName(flows.map(({ text }) => text));
+  /** @param files of flows and deployments; of one name, the first is there from the beginning */
+  static async open(files: readonly Pick<Fence, "text">[]): Promise<Stage> {
+    const versions = byName(files.map(({ text }) => text));
     const stage = new Stage(await DispatchedWorld.open({ flows: [], secrets }), versions);
     stage.device = "online";
     for (const name of versions.keys()) await stage.deploy(name);
@@ -47,13 +49,14 @@ export class Stage {
 
   // ---- flows
 
-  /** Publishes the next version of a flow. */
+  /** Publishes the next version of a flow, or of a deployment. */
   async deploy(name: string): Promise<void> {
     const next = this.#deployed.get(name) ?? 0;
-    const text = this.#versions.get(name)?.[next];
-    if (text === undefined) throw new Error(`there is no version ${next + 1} of ${name}`);
+    const version = this.#versions.get(name)?.[next];
+    if (version === undefined) throw new Error(`there is no version ${next + 1} of ${name}`);
     this.#deployed.set(name, next + 1);
-    await this.world.publishFlow(text);
+    if ("file" in version) await this.world.publishLoaded(version);
+    else await this.world.deploy(version);
   }
 
   async retire(name: string): Promise<void> {
@@ -71,8 +74,8 @@ export class Stage {
 
   /** Which of its fences, from 1, a version hash is of. */
   versionNumber(flow: string, hash: string): number {
-    const texts = this.#versions.get(flow) ?? [];
-    return texts.findIndex((text) => loadFlow(text, "").flow?.version === hash) + 1;
+    const versions = this.#versions.get(flow) ?? [];
+    return versions.findIndex((one) => "file" in one && one.version === hash) + 1;
   }
 
   // ---- what comes in
@@ -145,16 +148,19 @@ export class Stage {
   }
 }
 
+/** A flow or a deployment, as one of its files has it. */
+type Version = Flow | WrittenDeployment;
+
 /** @throws Error when a file has a fault, but for events that only signals cause */
-function byName(texts: readonly string[]): Map<string, readonly string[]> {
-  const versions = new Map<string, string[]>();
-  for (const text of texts) {
-    const { flow, faults } = loadFlow(text, "flow");
-    const wrong = faults.filter(({ code }) => code !== "overlapping-inputs");
-    if (flow === undefined || wrong.length > 0) throw new Error(wrong.map(writeFault).join("\n"));
-    const known = versions.get(flow.name);
-    if (known === undefined) versions.set(flow.name, [text]);
-    else known.push(text);
-  }
-  return versions;
+function byName(texts: readonly string[]): Map<string, readonly Version[]> {
+  const files = texts.map((text) => loadFile(text, "file"));
+  const flows = files.flatMap((file) => file.flows);
+  const deployments = files.flatMap((file) => file.deployments);
+  const checks = deployments.map((one) =>
+    checkDeployments([one], (_ns, name) => flows.find((flow) => flow.name === name)),
+  );
+  const faults = [...files, ...checks].flatMap((one) => one.faults);
+  const wrong = faults.filter(({ code }) => code !== "overlapping-inputs");
+  if (wrong.length > 0) throw new Error(wrong.map(writeFault).join("\n"));
+  return Map.groupBy([...flows, ...deployments], ({ name }) => name);
 }

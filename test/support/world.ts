@@ -1,4 +1,4 @@
-import { type Instance, type StateValue } from "@millrace/shared/contract/instance";
+import type { Bindings, Instance, StateValue } from "@millrace/shared/contract/instance";
 import {
   parseJournalHeader,
   type Rejected,
@@ -15,6 +15,7 @@ import { Engine } from "@millrace/engine/runtime/engine";
 import type { EngineOptions } from "@millrace/engine/runtime/options";
 import { Ingest } from "@millrace/gateway/ingest/ingest";
 import { Catalogue } from "@millrace/shared/flow/catalogue";
+import type { Flow } from "@millrace/shared/flow/flow";
 import { loadFlow, writeFault } from "@millrace/shared/flow/load";
 import { EventsWriter } from "@millrace/shared/log/events-writer";
 import { Registry } from "@millrace/shared/log/registry";
@@ -32,6 +33,12 @@ export interface WorldOptions {
   readonly partitions?: number;
   readonly engine?: Partial<EngineOptions>;
   readonly authorize?: Authorize;
+}
+
+export interface Deployed {
+  readonly name: string;
+  readonly flow: string;
+  readonly things: Bindings;
 }
 
 export async function simulate(options: WorldOptions): Promise<World> {
@@ -54,7 +61,9 @@ export class Process {
     this.log = new MemoryLog(world.logs);
     const store = new MemoryStateStore(world.states);
     const { clock } = world;
-    this.catalogue = new Catalogue((flow, why) => world.lines.push(`error ${flow}: ${why}`));
+    this.catalogue = new Catalogue(world.logs.partitions, (flow, why) =>
+      world.lines.push(`error ${flow}: ${why}`),
+    );
     this.registry = new Registry(this.log, this.catalogue, clock);
     this.events = new EventsWriter(this.log, clock);
     this.ingest = new Ingest({
@@ -108,10 +117,28 @@ export class World {
   async publishFlow(text: string): Promise<string> {
     const { flow, faults } = loadFlow(text, "flow.yaml");
     if (flow === undefined) throw new Error(faults.map(writeFault).join("\n"));
+    return await this.publishLoaded(flow);
+  }
+
+  async publishLoaded(flow: Flow): Promise<string> {
     const { ns, name, version, file } = flow;
     const record = { v: 1, kind: "flow", ns, name, version, file, origin: "test" } as const;
     await this.process.registry.publish(record as never);
     return version;
+  }
+
+  /** Binds a flow to things. */
+  async deploy(...deployments: readonly Deployed[]): Promise<void> {
+    const records = deployments.map(
+      ({ name, flow, things }) =>
+        ({ v: 1, kind: "deployment", ns: "default", name, flow, things, origin: "test" }) as const,
+    );
+    await this.process.registry.publish(...records);
+  }
+
+  async undeploy(name: string): Promise<void> {
+    const record = { v: 1, kind: "undeployed", ns: "default", name, origin: "test" } as const;
+    await this.process.registry.publish(record);
   }
 
   /** A device publishes; resolves when it would have its PUBACK and the engine has nothing to do. */

@@ -2,6 +2,7 @@ import { isOperational } from "@millrace/shared/errors/operational";
 import { Command, CommanderError } from "commander";
 import { CommandFailed, exitCodes } from "./client/client.ts";
 import { completionCommands } from "./commands/completion.ts";
+import { deploymentCommand } from "./commands/deployment.ts";
 import { fleetCommand } from "./commands/fleet.ts";
 import { flowCommand } from "./commands/flow.ts";
 import { instanceCommand } from "./commands/instance.ts";
@@ -16,6 +17,7 @@ export function createProgram(): Command {
     .version("0.1.0");
   for (const command of serveCommands()) program.addCommand(command);
   program.addCommand(flowCommand());
+  program.addCommand(deploymentCommand());
   program.addCommand(instanceCommand());
   program.addCommand(rejectedCommand());
   program.addCommand(rebuildCommand());

@@ -64,6 +64,8 @@ describe("a machine", () => {
         for (const act of list) {
           if (machine.ended || machine.rejected !== undefined) break;
           await run(act, file, actor, machine);
+          // An answer that it cannot take ends the actor; here the state that waits is told of an error.
+          if (act.kind === "answer" && String(actor.failed).includes("Infinite loop")) break;
           same(act);
         }
         actor.stop();
@@ -133,6 +135,7 @@ class MillraceMachine {
     this.#world = {
       flow: () => flow,
       current: () => flow,
+      bindings: () => undefined,
       thing: (_ns, name) => bareThing(name),
       authorize: allowAll,
       limits: { ...defaultLimits, effectsMax: 10_000 },

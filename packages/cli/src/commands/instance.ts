@@ -3,7 +3,7 @@ import { type Instance, instanceStatuses, type Timer } from "@millrace/shared/co
 import { Command, Option } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
 import { writeTable } from "../output/table.ts";
-import { shorten, writeState, writeTime } from "../output/text.ts";
+import { shorten, writeState, writeThings, writeTime } from "../output/text.ts";
 import { clientOf, json, print, wholeNumber } from "./common.ts";
 
 /** An instance as the API shows it. */
@@ -118,7 +118,7 @@ async function show(
   if (asJson) return print(json(shown));
   const lines = [
     `${shown.flow}/${shown.key}  ${shown.status}, in ${writeState(shown.state)}`,
-    `  thing      ${shown.thing ?? "none"}`,
+    ...thingLines(shown),
     `  version    ${shown.version}`,
     `  step       ${shown.seq}`,
     `  began      ${writeTime(shown.startedAt)}`,
@@ -132,6 +132,12 @@ async function show(
     ...(shown.error === undefined ? [] : [`  error      ${JSON.stringify(shown.error)}`]),
   ];
   print(lines.join("\n"));
+}
+
+function thingLines({ thing, things }: ShownInstance): readonly string[] {
+  return things === undefined
+    ? [`  thing      ${thing ?? "none"}`]
+    : [`  things     ${writeThings(things)}`];
 }
 
 interface HistoryOptions {

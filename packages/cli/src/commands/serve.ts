@@ -121,7 +121,9 @@ interface TryOut {
 
 /** From an input whose schema has an example, or that takes anything. */
 function tryOutOf({ catalogue }: Installation): TryOut | undefined {
-  const current = catalogue.entries().filter(({ retired }) => !retired);
+  const current = catalogue
+    .entries()
+    .filter(({ flow, retired }) => !retired && flow.roles === undefined);
   const inputs = current.flatMap(({ flow }) =>
     Object.values(flow.file.inputs ?? {}).map((input) => ({ flow: flow.name, ...input })),
   );

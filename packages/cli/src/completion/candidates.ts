@@ -1,4 +1,4 @@
-import type { FlowInfo } from "@millrace/gateway/api/operations";
+import type { DeploymentPage, FlowInfo } from "@millrace/gateway/api/operations";
 import { Option } from "commander";
 import type { Client } from "../client/client.ts";
 import { logLevels, risks } from "../config/settings.ts";
@@ -52,6 +52,7 @@ const sources: Readonly<Record<string, Source>> = {
   "--flow": async (_place, client) => flows(client),
   file: async () => "files",
   flow: async (_place, client) => flows(client),
+  deployment: deployments,
   key: keys,
   type: inputs,
 };
@@ -69,6 +70,15 @@ async function flows(client: Client): Promise<readonly Candidate[]> {
   return items.map(({ name, description }) => ({ value: name, about: description }));
 }
 
+async function deployments(
+  { options: { namespace }, typed }: Place,
+  client: Client,
+): Promise<readonly Candidate[]> {
+  const query = { namespace, limit: KEYS_MAX, cursor: nearTo(typed) };
+  const { items } = await client.get<DeploymentPage>("/v1/deployments", query);
+  return items.map(({ name, flow }) => ({ value: name, about: flow }));
+}
+
 /** An event's type is mostly an input's name; a signal may have others. */
 async function inputs({ args }: Place, client: Client): Promise<readonly Candidate[]> {
   const flow = (await flowInfos(client)).find(({ name }) => name === args["flow"]);
@@ -77,14 +87,18 @@ async function inputs({ args }: Place, client: Client): Promise<readonly Candida
 
 const KEYS_MAX = 500;
 
+/** Pages are in the order of names, and go on behind their cursor: near what is typed, not at it. */
+function nearTo(typed: string): string | undefined {
+  return typed.slice(0, -1) || undefined;
+}
+
 async function keys(
   { args: { flow = "" }, options, typed }: Place,
   client: Client,
 ): Promise<readonly Candidate[]> {
   const { namespace = "default" } = options;
-  // Pages are in the order of keys, and go on behind their cursor: near what is typed, not at it.
-  const near = typed.slice(0, -1);
-  const cursor = near === "" ? undefined : `${namespace}/${flow}/${near}`;
+  const near = nearTo(typed);
+  const cursor = near && `${namespace}/${flow}/${near}`;
   const query = { namespace, flow, limit: KEYS_MAX, cursor };
   const { items } = await client.get<{ items: readonly { key: string; status: string }[] }>(
     "/v1/instances",

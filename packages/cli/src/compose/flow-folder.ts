@@ -1,20 +1,26 @@
 import { type FSWatcher, watch } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { RegistryRecord } from "@millrace/shared/contract/registry-record";
-import { messageOf, OperationalError } from "@millrace/shared/errors/operational";
+import { isOperational, messageOf, OperationalError } from "@millrace/shared/errors/operational";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
 import type { Flow } from "@millrace/shared/flow/flow";
-import { loadFlow, writeFault } from "@millrace/shared/flow/load";
+import { rebinds } from "@millrace/shared/contract/instance";
+import { checkDeployments, type WrittenDeployment } from "@millrace/shared/flow/deployment-file";
+import type { PlacedFault } from "@millrace/shared/flow/fault";
+import { loadFile, writeFault } from "@millrace/shared/flow/load";
 import type { Registry } from "@millrace/shared/log/registry";
 import type { Line } from "./logger.ts";
 
 /** Editors save in several steps; what is read in between would be half a file. */
 const SETTLE_MS = 200;
+/** Deployments of one reading that get a line each. */
+const TOLD_MAX = 20;
 
 /**
- * A folder of flow files, kept in step with the registry: what is new or changed is published, what is
- * gone is retired. A file with a fault changes nothing: the version before it stays in force.
+ * A folder of flows and deployments, kept in step with the registry: what is new or changed is published,
+ * what is gone is retired or undeployed. What has a fault changes nothing: what was before it stays in
+ * force.
  */
 export class FlowFolder {
   readonly #folder: string;
@@ -55,10 +61,25 @@ export class FlowFolder {
   }
 
   async #read(): Promise<void> {
-    const { flows, faulty } = await readFlows(this.#folder, this.#line);
+    const { flows, deployments, faulty } = this.#check(await readFolder(this.#folder, this.#line));
     for (const flow of flows) await this.#publish(flow);
-    // While a file cannot be read, nobody knows which flow it was: nothing is retired.
-    if (faulty === 0) await this.#retireMissing(flows);
+    await this.#deploy(deployments);
+    // While a file cannot be read, nobody knows what it was: nothing is retired.
+    if (faulty > 0) return;
+    await this.#retireMissing(flows);
+    await this.#undeployMissing(deployments);
+  }
+
+  /** Holds deployments against the flows beside them, or else those that the registry has. */
+  #check({ flows, deployments, faulty }: FolderContent): FolderContent {
+    const { good, faults } = checkDeployments(
+      deployments,
+      (ns, name) =>
+        flows.find((flow) => flow.ns === ns && flow.name === name) ??
+        this.#catalogue.current(ns, name),
+    );
+    for (const fault of faults) tell(this.#line, fault);
+    return { flows, deployments: good, faulty: faulty + deployments.length - good.length };
   }
 
   async #publish(flow: Flow): Promise<void> {
@@ -85,6 +106,47 @@ export class FlowFolder {
     }
   }
 
+  async #deploy(deployments: readonly WrittenDeployment[]): Promise<void> {
+    const changed = deployments.filter((one) => {
+      const before = this.#catalogue.deployments.get(one.ns, one.name);
+      return before === undefined || before.flow !== one.flow || rebinds(before.things, one.things);
+    });
+    if (changed.length === 0) return;
+    const records = changed.map(
+      ({ ns, name, flow, things }): RegistryRecord => ({
+        v: 1,
+        kind: "deployment",
+        ns,
+        name,
+        flow,
+        things,
+        origin: this.#folder,
+      }),
+    );
+    await this.#registry.publish(...records);
+    this.#tellAll("deployed", changed);
+  }
+
+  async #undeployMissing(deployments: readonly WrittenDeployment[]): Promise<void> {
+    const there = new Set(deployments.map(({ ns, name }) => `${ns}/${name}`));
+    const gone = this.#catalogue.deployments
+      .all()
+      .filter(({ ns, name, origin }) => origin === this.#folder && !there.has(`${ns}/${name}`));
+    if (gone.length === 0) return;
+    const records = gone.map(
+      ({ ns, name, origin }): RegistryRecord => ({ v: 1, kind: "undeployed", ns, name, origin }),
+    );
+    await this.#registry.publish(...records);
+    this.#tellAll("undeployed: the file is gone; the instance stays as it is", gone);
+  }
+
+  #tellAll(what: string, deployments: readonly { name: string; flow: string }[]): void {
+    for (const { name, flow } of deployments.slice(0, TOLD_MAX))
+      this.#line("info", what, { deployment: name, flow });
+    const more = deployments.length - TOLD_MAX;
+    if (more > 0) this.#line("info", what, { more });
+  }
+
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     this.#watcher?.close();
@@ -92,28 +154,51 @@ export class FlowFolder {
   }
 }
 
-async function readFlows(
-  folder: string,
-  line: Line,
-): Promise<{ flows: readonly Flow[]; faulty: number }> {
+/** What is good in a folder. */
+interface FolderContent {
+  readonly flows: readonly Flow[];
+  readonly deployments: readonly WrittenDeployment[];
+  /** How many flows and deployments have a fault. */
+  readonly faulty: number;
+}
+
+/** @throws OperationalError FLOW-001 */
+async function readFolder(folder: string, line: Line): Promise<FolderContent> {
   const flows = new Map<string, { flow: Flow; file: string }>();
+  const deployments: WrittenDeployment[] = [];
   let faulty = 0;
   for (const name of await listFlowFiles(folder)) {
     const file = join(folder, name);
-    const { flow, faults } = loadFlow(await readFlowFile(file), file);
-    for (const fault of faults)
-      line(fault.severity === "error" ? "error" : "warn", writeFault(fault));
-    const twin = flow === undefined ? undefined : flows.get(`${flow.ns}/${flow.name}`);
-    if (twin !== undefined) {
-      line(
-        "error",
-        `${file}: flow ${flow?.name} is in ${twin.file} already; this file is passed over`,
-      );
+    const loaded = loadFile(await readFlowFile(file), file);
+    for (const fault of loaded.faults) tell(line, fault);
+    faulty += loaded.faulty;
+    deployments.push(...loaded.deployments);
+    for (const flow of loaded.flows) {
+      const twin = flows.get(`${flow.ns}/${flow.name}`);
+      if (twin === undefined) {
+        flows.set(`${flow.ns}/${flow.name}`, { flow, file });
+        continue;
+      }
+      faulty += 1;
+      const why = `${file}: flow ${flow.name} is in ${twin.file} already; this file is passed over`;
+      line("error", why);
     }
-    if (flow === undefined || twin !== undefined) faulty += 1;
-    else flows.set(`${flow.ns}/${flow.name}`, { flow, file });
   }
-  return { flows: Array.from(flows.values(), ({ flow }) => flow), faulty };
+  return { flows: Array.from(flows.values(), ({ flow }) => flow), deployments, faulty };
+}
+
+function tell(line: Line, fault: PlacedFault): void {
+  line(fault.severity === "error" ? "error" : "warn", writeFault(fault));
+}
+
+/** The flows in the folder of a file, as far as it can be read; whatever else there is in it. */
+export async function readFlowsBeside(file: string): Promise<readonly Flow[]> {
+  try {
+    return (await readFolder(dirname(file), () => {})).flows;
+  } catch (error) {
+    if (isOperational(error, "FLOW-001")) return [];
+    throw error;
+  }
 }
 
 /** @throws OperationalError FLOW-001 */

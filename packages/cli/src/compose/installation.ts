@@ -37,7 +37,7 @@ export async function openInstallation(config: Config, line: Line): Promise<Inst
   };
   try {
     const { log, store, sessions } = await openPorts(config, clock, line, closing);
-    const catalogue = new Catalogue((flow, why) => {
+    const catalogue = new Catalogue(log.partitions, (flow, why) => {
       line("error", "a published flow cannot be compiled by this version", { flow, why });
     });
     const registry = new Registry(log, catalogue, clock);

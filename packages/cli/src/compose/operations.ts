@@ -2,11 +2,20 @@ import type { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
 import { History, type RecordedStep } from "@millrace/engine/query/history";
 import { refuseWhileRebuilt } from "@millrace/engine/query/rebuild";
 import type { Engine } from "@millrace/engine/runtime/engine";
-import type { FlowInfo, Health, HistoryStep, Operations } from "@millrace/gateway/api/operations";
+import type {
+  DeploymentInfo,
+  DeploymentPage,
+  DeploymentQuery,
+  FlowInfo,
+  Health,
+  HistoryStep,
+  Operations,
+} from "@millrace/gateway/api/operations";
 import type { Gateway } from "@millrace/gateway/main/gateway";
 import { type InstanceRef, instanceId, logKey } from "@millrace/shared/contract/names";
 import { partitionOf } from "@millrace/shared/contract/partition";
 import type { CatalogueEntry } from "@millrace/shared/flow/catalogue";
+import type { Deployment } from "@millrace/shared/flow/deployments";
 import { randomName } from "@millrace/shared/ports/clock";
 import type { Installation } from "./installation.ts";
 
@@ -38,6 +47,11 @@ export function operationsOf(installation: Installation, roles: Roles): Operatio
       await refuseWhileRebuilt(installation, everywhere);
       return await store.rejections(query);
     },
+    deployment(ns, name) {
+      const found = catalogue.deployments.get(ns, name);
+      return found && deploymentInfo(found);
+    },
+    deployments: (query) => pageOfDeployments(catalogue.deployments.all(), query),
     async history(ref, query) {
       await refuseWhileRebuilt(installation, [partitionFor(ref)]);
       const { steps, next } = await history.page(ref, query);
@@ -58,8 +72,29 @@ export function operationsOf(installation: Installation, roles: Roles): Operatio
   };
 }
 
+function pageOfDeployments(
+  all: readonly Deployment[],
+  { ns, flow, thing, cursor = "", limit }: DeploymentQuery,
+): DeploymentPage {
+  const rest = all.filter(
+    (one) =>
+      one.ns === ns &&
+      one.name > cursor &&
+      (flow === undefined || one.flow === flow) &&
+      (thing === undefined || Object.values(one.things).includes(thing)),
+  );
+  const page = rest.slice(0, limit);
+  const last = page.at(-1);
+  const more = rest.length > page.length && last !== undefined;
+  return { items: page.map(deploymentInfo), ...(more && { next: last.name }) };
+}
+
+function deploymentInfo({ ns, name, flow, things, origin }: Deployment): DeploymentInfo {
+  return { namespace: ns, name, flow, things, origin };
+}
+
 function flowInfo({ flow, origin, retired }: CatalogueEntry): FlowInfo {
-  const { ns, name, version, file } = flow;
+  const { ns, name, version, file, roles } = flow;
   const listed = (entries: Record<string, { topic: string }> | undefined) =>
     Object.entries(entries ?? {}).map(([entry, { topic }]) => ({ name: entry, topic }));
   return {
@@ -69,6 +104,7 @@ function flowInfo({ flow, origin, retired }: CatalogueEntry): FlowInfo {
     ...(file.description !== undefined && { description: file.description }),
     origin,
     retired,
+    ...(roles !== undefined && { roles: [...roles] }),
     inputs: listed(file.inputs),
     commands: listed(file.commands),
   };

@@ -94,7 +94,7 @@ export const settings = {
     flag: "--flows <dir>",
     schema: z.string().min(1),
     wanted: "a folder",
-    description: "folder of flow files, watched for changes",
+    description: "folder of flows and deployments, watched for changes",
   },
   host: {
     env: "MILLRACE_HOST",

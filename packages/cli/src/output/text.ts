@@ -1,4 +1,4 @@
-import type { StateValue } from "@millrace/shared/contract/instance";
+import type { Bindings, StateValue } from "@millrace/shared/contract/instance";
 
 /** A state value in one line: `lit`, `a.b`, `{a: b, c: d}`. */
 export function writeState(state: StateValue | null): string {
@@ -22,4 +22,10 @@ export function writeTime(ms: number): string {
 /** Text that fits a column. */
 export function shorten(text: string, max: number): string {
   return text.length <= max ? text : `${text.slice(0, max - 1)}…`;
+}
+
+/** `sensor s1, light l7` */
+export function writeThings(things: Bindings): string {
+  const bound = Object.entries(things);
+  return bound.map(([role, thing]) => `${role} ${thing}`).join(", ");
 }

@@ -6,18 +6,17 @@ import type { Caution } from "./caution.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { EngineHost } from "./engine-host.ts";
 import type { InputPosition } from "./input-position.ts";
-import type { Intake } from "./intake.ts";
 import type { TimerWindow } from "./timer-window.ts";
-import type { TurnDecider } from "./turn-decider.ts";
+import type { Decided, TurnDecider } from "./turn-decider.ts";
 
 export interface CarefulTurnsParts {
   readonly partition: number;
   readonly host: EngineHost;
   readonly caution: Caution;
-  readonly intake: Intake;
   readonly timers: TimerWindow;
   readonly position: InputPosition;
   readonly decider: TurnDecider;
+  note(decided: Pick<Decided, "taken" | "begun">): void;
   /** Reads records, and loads their instances and these. @returns undefined when the tenure is over */
   prepare(
     records: readonly LogRecord[],
@@ -50,19 +49,19 @@ export class CarefulTurns {
   }
 
   async #takeRecord(record: LogRecord): Promise<void> {
-    const { caution, decider, intake, prepare, copy, append } = this.#parts;
+    const { caution, decider, note, prepare, copy, append } = this.#parts;
     const inHand = { offset: record.offset };
     if (caution.isPoison(inHand)) {
-      intake.take(1);
+      note({ taken: 1, begun: undefined });
       return await append(decider.rejectRecord(record, this.#poison(inHand)));
     }
     await this.#writeDown(inHand);
     const deliveries = await prepare([record], []);
     if (deliveries === undefined) return;
-    const { batch, taken, toCopy } = decider.decide(deliveries, 0);
-    intake.take(taken);
-    await copy(toCopy);
-    await this.#survive(batch);
+    const decided = decider.decide(deliveries, 0);
+    note(decided);
+    await copy(decided.toCopy);
+    await this.#survive(decided.batch);
   }
 
   async #takeTimer(timer: InstanceId, by: EpochMs): Promise<void> {

@@ -4,28 +4,22 @@ import {
   type EventHeader,
   parseEventHeader,
 } from "@millrace/shared/contract/event-record";
-import {
-  isJsonObject,
-  type Json,
-  jsonFault,
-  type JsonObject,
-} from "@millrace/shared/contract/json";
-import type { RejectionCode } from "@millrace/shared/contract/journal-record";
+import type { Bindings } from "@millrace/shared/contract/instance";
+import { isJsonObject, type JsonObject } from "@millrace/shared/contract/json";
 import {
   type InstanceId,
   instanceId,
   type InstanceRef,
   logKey,
-  nameFault,
 } from "@millrace/shared/contract/names";
 import { partitionOf } from "@millrace/shared/contract/partition";
 import type { DeviceInput, Input } from "@millrace/shared/core/input";
+import type { World } from "@millrace/shared/core/world";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
-import type { Scope } from "@millrace/shared/flow/expression";
-import { type FlowInput, PayloadError, readPayload } from "@millrace/shared/flow/input";
+import type { Listeners } from "@millrace/shared/flow/deployments";
 import type { Route } from "@millrace/shared/flow/routing";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
-import type { World } from "@millrace/shared/core/world";
+import { DeviceReading, jsonOf, type Reading, type RecordFault } from "./device-reading.ts";
 
 /**
  * What one record of the `events` log means, before any instance is looked at: whom it is for, and
@@ -36,42 +30,52 @@ export interface Deliveries {
   readonly header: EventHeader | undefined;
   /** One for each instance of this partition. */
   readonly deliveries: readonly Delivery[];
+  /** Whether it is for more of them than one turn takes it to: those are left for the next turns. */
+  readonly more: boolean;
   /** What is wrong with it, whoever it was for. */
   readonly faults: readonly RecordFault[];
   /** Other partitions with instances that it is for. */
   readonly copyTo: readonly number[];
 }
 
-/** An input for one instance, in as many readings as there are flow versions that listen. */
-export interface Delivery {
+/** An input for one instance: an event in as many readings as there are flow versions that listen. */
+export type Delivery = EventDelivery | AddressedDelivery;
+
+interface EventDelivery {
   readonly id: InstanceId;
   readonly to: InstanceRef;
-  readonly readings: readonly Input[];
+  /** What the deployment binds, where it came by one. */
+  readonly things: Bindings | undefined;
+  readonly readings: readonly Reading[];
 }
 
-export interface RecordFault {
-  readonly code: RejectionCode;
-  readonly detail: string;
-  readonly ns: string;
-  readonly flow?: string;
-  readonly type: string;
+interface AddressedDelivery {
+  readonly id: InstanceId;
+  readonly to: InstanceRef;
+  readonly input: Exclude<Input, DeviceInput>;
+}
+
+export interface ReaderOptions {
+  readonly partition: number;
+  readonly partitions: number;
+  readonly catalogue: Catalogue;
+  readonly world: World;
+  /** Instances that one reading of a record is for at most. */
+  readonly deliveriesMax: number;
 }
 
 export class Reader {
-  readonly #partition: number;
-  readonly #partitions: number;
-  readonly #catalogue: Catalogue;
-  readonly #world: World;
+  readonly #options: ReaderOptions;
 
-  constructor(partition: number, partitions: number, catalogue: Catalogue, world: World) {
-    this.#partition = partition;
-    this.#partitions = partitions;
-    this.#catalogue = catalogue;
-    this.#world = world;
+  constructor(options: ReaderOptions) {
+    this.#options = options;
   }
 
-  /** @param at log time at which the record is taken: never before the one before it */
-  read(record: LogRecord, at: number): Deliveries {
+  /**
+   * @param at log time at which the record is taken: never before the one before it
+   * @param heard instances that earlier turns have taken this record to
+   */
+  read(record: LogRecord, at: number, heard: ReadonlySet<InstanceId>): Deliveries {
     const header = parseEventHeader(record.header);
     if ("malformed" in header) {
       const fault = {
@@ -80,40 +84,77 @@ export class Reader {
         ns: "default",
         type: "",
       } as const;
-      return { record, header: undefined, deliveries: [], faults: [fault], copyTo: [] };
+      return { ...nothingOf(record, undefined), faults: [fault] };
     }
     return header.kind === "device"
-      ? this.#readDevice(record, header, at)
+      ? this.#readDevice(record, header, at, heard)
       : this.#readAddressed(record, header, at);
   }
 
-  #readDevice(record: LogRecord, header: DeviceEvent, at: number): Deliveries {
-    const routes = this.#catalogue.router(header.ns).match(header.topic);
-    const reading = new DeviceReading(record, header, at, this.#world);
-    const deliveries: { id: InstanceId; to: InstanceRef; readings: Input[] }[] = [];
+  #readDevice(
+    record: LogRecord,
+    header: DeviceEvent,
+    at: number,
+    heard: ReadonlySet<InstanceId>,
+  ): Deliveries {
+    const { catalogue, world } = this.#options;
+    const event = new DeviceReading(record, header, at, world);
+    const audience = new Audience(this.#options, heard);
+    const byRole = new Map<string, RoleReadings>();
     const faults: RecordFault[] = [];
-    const copyTo: number[] = [];
-    for (const route of routes) {
-      const input = reading.by(route);
-      if ("code" in input) {
-        // Once, not again for each copy; of a version that is no longer current, nobody knows whether
-        // some instance still runs it.
-        const current = this.#catalogue.current(header.ns, route.flow.name) === route.flow;
-        if (header.at === undefined && current) faults.push(input);
-        continue;
+    for (const route of catalogue.router(header.ns).match(header.topic)) {
+      const read = event.by(route);
+      if ("code" in read) {
+        // Of a version that is no longer current, nobody knows whether some instance still runs it.
+        if (this.#isCurrent(route)) faults.push(read);
+      } else if (read.key === undefined) {
+        const fault = this.#gatherByRole(route, read.reading, byRole);
+        if (fault !== undefined) faults.push(fault);
+      } else {
+        const to = { ns: header.ns, flow: route.flow.name, key: read.key };
+        audience.addByKey(to, read.reading);
       }
-      const partition = partitionOf(logKey(input.to.ns, input.to.key), this.#partitions);
-      if (partition !== this.#partition) {
-        // A copy is for the instances of the partition that it was copied to, and goes no further.
-        if (header.at === undefined && !copyTo.includes(partition)) copyTo.push(partition);
-        continue;
-      }
-      const id = instanceId(input.to);
-      const delivery = deliveries.find((one) => one.id === id);
-      if (delivery === undefined) deliveries.push({ id, to: input.to, readings: [input] });
-      else delivery.readings.push(input);
     }
-    return { record, header, deliveries, faults, copyTo };
+    for (const one of byRole.values()) audience.addListeners(one);
+    const { deliveries, more, elsewhere } = audience;
+    // Once, not again for each turn. A copy is for the partition that it was copied to, and goes no
+    // further; what is wrong with the event was told where it came from.
+    const isFirst = heard.size === 0 && header.at === undefined;
+    return {
+      record,
+      header,
+      deliveries,
+      more,
+      faults: isFirst ? faults : [],
+      copyTo: isFirst ? elsewhere : [],
+    };
+  }
+
+  #isCurrent({ flow }: Route): boolean {
+    return this.#options.catalogue.current(flow.ns, flow.name) === flow;
+  }
+
+  /**
+   * What an input of a flow with roles reads is for all deployments that bind the sender to its role.
+   *
+   * @returns what is wrong with the event: told once, not for each of perhaps thousands of deployments
+   */
+  #gatherByRole(
+    route: Route,
+    reading: Reading,
+    byRole: Map<string, RoleReadings>,
+  ): RecordFault | undefined {
+    const { ns, name: flow } = route.flow;
+    const { role = "" } = route.input;
+    const { thing, type, misfit } = reading;
+    const listeners = this.#options.catalogue.deployments.listeningTo(thing, { ns, flow, role });
+    if (listeners.size === 0) return undefined;
+    if (misfit !== undefined && this.#isCurrent(route)) return { ...misfit, ns, flow, type };
+    const place = JSON.stringify([flow, role, thing]);
+    const known = byRole.get(place);
+    if (known === undefined) byRole.set(place, { listeners, readings: [reading] });
+    else known.readings.push(reading);
+    return undefined;
   }
 
   #readAddressed(
@@ -122,9 +163,9 @@ export class Reader {
     at: number,
   ): Deliveries {
     const { ns, flow, key } = header;
-    const partition = partitionOf(logKey(ns, key), this.#partitions);
-    const nothing = { record, header, deliveries: [], faults: [], copyTo: [] };
-    if (partition !== this.#partition) return { ...nothing, copyTo: [partition] };
+    const nothing = nothingOf(record, header);
+    const partition = partitionOf(logKey(ns, key), this.#options.partitions);
+    if (partition !== this.#options.partition) return { ...nothing, copyTo: [partition] };
     const payload = jsonOf(record.value);
     if (!isJsonObject(payload)) {
       const detail = `the value of a ${header.kind} record is a JSON object that can be kept`;
@@ -133,15 +174,73 @@ export class Reader {
     }
     const to = { ns, flow, key };
     const input = addressed(header, { to, offset: record.offset, at }, payload);
-    return { ...nothing, deliveries: [{ id: instanceId(to), to, readings: [input] }] };
+    return { ...nothing, deliveries: [{ id: instanceId(to), to, input }] };
   }
+}
+
+/** What the inputs for one role of one flow read, and the deployments that it is for. */
+interface RoleReadings {
+  readonly listeners: ReadonlyMap<number, Listeners>;
+  readonly readings: Reading[];
+}
+
+/** Whom one event is for: instances of this partition, as many as a turn takes, and other partitions. */
+class Audience {
+  readonly #options: ReaderOptions;
+  readonly #heard: ReadonlySet<InstanceId>;
+  readonly #here = new Map<InstanceId, EventDelivery>();
+  readonly #elsewhere = new Set<number>();
+  more = false;
+
+  constructor(options: ReaderOptions, heard: ReadonlySet<InstanceId>) {
+    this.#options = options;
+    this.#heard = heard;
+  }
+
+  get deliveries(): readonly EventDelivery[] {
+    return [...this.#here.values()];
+  }
+
+  get elsewhere(): readonly number[] {
+    return [...this.#elsewhere];
+  }
+
+  addByKey(to: InstanceRef, reading: Reading): void {
+    const { partition, partitions } = this.#options;
+    const place = partitionOf(logKey(to.ns, to.key), partitions);
+    if (place !== partition) this.#elsewhere.add(place);
+    else this.#add({ id: instanceId(to), to, things: undefined, readings: [reading] });
+  }
+
+  addListeners({ listeners, readings }: RoleReadings): void {
+    const { partition } = this.#options;
+    for (const place of listeners.keys()) if (place !== partition) this.#elsewhere.add(place);
+    for (const { id, to, things } of listeners.get(partition)?.values() ?? [])
+      this.#add({ id, to, things, readings });
+  }
+
+  #add(delivery: EventDelivery): void {
+    const { id, readings } = delivery;
+    if (this.#heard.has(id)) return;
+    const known = this.#here.get(id);
+    if (known !== undefined) {
+      // Two inputs, perhaps of two roles that one thing has: of those, the first by name takes it.
+      const all = [...known.readings, ...readings].sort((a, b) => (a.type < b.type ? -1 : 1));
+      this.#here.set(id, { ...known, readings: all });
+    } else if (this.#here.size === this.#options.deliveriesMax) this.more = true;
+    else this.#here.set(id, delivery);
+  }
+}
+
+function nothingOf(record: LogRecord, header: EventHeader | undefined): Deliveries {
+  return { record, header, deliveries: [], more: false, faults: [], copyTo: [] };
 }
 
 function addressed(
   header: Exclude<EventHeader, DeviceEvent>,
   common: { to: InstanceRef; offset: number; at: number },
   payload: JsonObject,
-): Input {
+): Exclude<Input, DeviceInput> {
   switch (header.kind) {
     case "signal": {
       const { type, id, effect } = header;
@@ -157,126 +256,4 @@ function addressed(
         effect: payload as unknown as Effect,
       };
   }
-}
-
-function jsonOf(value: Buffer | null): Json | undefined {
-  try {
-    const json = JSON.parse(value?.toString("utf8") ?? "{}") as Json;
-    return jsonFault(json) === undefined ? json : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-const PAYLOAD_KEPT_BYTES_MAX = 512 * 1024;
-const PAYLOAD_HEAD_BYTES = 1_024;
-
-/** A payload that is not to be read, as a rejection keeps it. */
-export function bytesOf(value: Buffer | null): Json {
-  if (value === null) return null;
-  if (value.length <= PAYLOAD_KEPT_BYTES_MAX) return { base64: value.toString("base64") };
-  return { bytes: value.length, base64: value.subarray(0, PAYLOAD_HEAD_BYTES).toString("base64") };
-}
-
-/** A payload as a rejection keeps it: JSON where it is JSON that can be kept, else its bytes. */
-export function payloadAsCame(value: Buffer | null): Json {
-  // No gateway takes so much; a rejection has to fit into the journal whatever somebody wrote here.
-  const json = value === null || value.length > PAYLOAD_KEPT_BYTES_MAX ? undefined : jsonOf(value);
-  return json === undefined ? bytesOf(value) : json;
-}
-
-/** One device event, read by several inputs: its payload is parsed once for each format. */
-class DeviceReading {
-  readonly #record: LogRecord;
-  readonly #header: DeviceEvent;
-  readonly #at: number;
-  readonly #world: World;
-  readonly #levels: readonly string[];
-  readonly #payloads: Partial<Record<FlowInput["format"], Json | PayloadError>> = {};
-
-  constructor(record: LogRecord, header: DeviceEvent, at: number, world: World) {
-    this.#record = record;
-    this.#header = header;
-    this.#at = at;
-    this.#world = world;
-    this.#levels = header.topic.split("/");
-  }
-
-  by({ flow, input }: Route): DeviceInput | RecordFault {
-    const { ns, client } = this.#header;
-    const payload = this.#payload(input.format);
-    const misfit = misfitOf(payload, input);
-    const fault = (code: RejectionCode, detail: string): RecordFault => ({
-      code,
-      detail,
-      ns,
-      flow: flow.name,
-      type: input.name,
-    });
-    // Until it is worked out, the sender is the client's own thing.
-    const sender = this.#header.thing ?? client;
-    const scope = this.#scope(flow.params, payload, input.name, sender);
-    try {
-      const thing = input.thing === undefined ? sender : input.thing(scope);
-      const misnamed = nameFault(thing);
-      if (misnamed !== undefined) return fault("bad-thing", `\`thing\` ${misnamed}`);
-      scope.thing = this.#world.thing(ns, thing);
-      const key = input.key(scope);
-      const wrong = nameFault(key);
-      if (wrong !== undefined) return fault("bad-key", `\`key\` ${wrong}`);
-      const id = misfit === undefined ? input.id?.(scope) : undefined;
-      return {
-        kind: "device",
-        to: { ns, flow: flow.name, key },
-        offset: this.#record.offset,
-        at: this.#at,
-        flow,
-        type: input.name,
-        thing,
-        client,
-        topic: this.#header.topic,
-        levels: this.#levels,
-        id: id === "" ? undefined : id,
-        payload: misfit === undefined ? (payload as Json) : payloadAsCame(this.#record.value),
-        ...(misfit && { misfit }),
-        ...(this.#header.at !== undefined && { originAt: this.#header.at }),
-      };
-    } catch (error) {
-      if (misfit !== undefined) return fault(misfit.code, misfit.detail);
-      return fault("expression", error instanceof Error ? error.message : String(error));
-    }
-  }
-
-  #payload(format: FlowInput["format"]): Json | PayloadError {
-    let payload = this.#payloads[format];
-    if (payload === undefined) {
-      try {
-        payload = readPayload(this.#record.value ?? Buffer.alloc(0), format);
-      } catch (error) {
-        if (!(error instanceof PayloadError)) throw error;
-        payload = error;
-      }
-      this.#payloads[format] = payload;
-    }
-    return payload;
-  }
-
-  #scope(params: JsonObject, payload: Json | PayloadError, type: string, sender: string): Scope {
-    const json = payload instanceof PayloadError ? null : payload;
-    const own = { type, at: this.#at, thing: sender, payload: json };
-    return {
-      event: isJsonObject(json) ? { ...json, ...own } : own,
-      context: {},
-      thing: this.#world.thing(this.#header.ns, sender),
-      topic: this.#levels,
-      now: this.#at,
-      params,
-    };
-  }
-}
-
-function misfitOf(payload: Json | PayloadError, input: FlowInput): DeviceInput["misfit"] {
-  if (payload instanceof PayloadError) return { code: "bad-payload", detail: payload.message };
-  const detail = input.misfit?.(payload);
-  return detail === undefined ? undefined : { code: "schema", detail };
 }

@@ -1,4 +1,5 @@
-import type { Instance } from "@millrace/shared/contract/instance";
+import type { Bindings, Instance } from "@millrace/shared/contract/instance";
+import type { InstanceRef } from "@millrace/shared/contract/names";
 import { bareThing } from "@millrace/shared/core/world";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
 import { isOperational, messageOf } from "@millrace/shared/errors/operational";
@@ -57,6 +58,7 @@ export class Engine {
       world: {
         flow: (version) => catalogue.version(version),
         current: (ns, flow) => catalogue.current(ns, flow),
+        bindings: (of) => boundIn(catalogue, of),
         thing: (_ns, name) => bareThing(name),
         authorize,
         limits: options.limits,
@@ -183,4 +185,10 @@ async function startAfter(
 ): Promise<void> {
   if (before !== undefined) await before;
   owner.start();
+}
+
+/** The bindings of the deployment that an instance is one of. */
+function boundIn({ deployments }: Catalogue, { ns, flow, key }: InstanceRef): Bindings | undefined {
+  const deployment = deployments.get(ns, key);
+  return deployment?.flow === flow ? deployment.things : undefined;
 }

@@ -7,6 +7,8 @@ export interface EngineOptions {
   readonly cachedInstancesMax: number;
   /** Records that one turn of a partition takes at most. */
   readonly turnRecordsMax: number;
+  /** Instances that one turn takes records to; an event for more of them is taken over several turns. */
+  readonly turnDeliveriesMax: number;
   /** Encoded records that one append holds at most. */
   readonly appendBytesMax: number;
   /** Arrived records of a partition, beyond which it is paused. */
@@ -52,6 +54,7 @@ export const defaultEngineOptions: EngineOptions = {
   limits: defaultLimits,
   cachedInstancesMax: 200_000,
   turnRecordsMax: 500,
+  turnDeliveriesMax: 500,
   appendBytesMax: 900_000,
   arrivedRecordsMax: 2_000,
   commitMs: 50,

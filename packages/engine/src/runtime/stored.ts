@@ -13,14 +13,19 @@ import type { InstanceIndex, StoredRejection } from "@millrace/shared/ports/stat
 export function indexOf(instance: Instance): InstanceIndex {
   const ns = encodePart(instance.ns);
   const due = nextDue(instance);
+  const things = thingsOf(instance).map((thing) => `${ns}/${encodePart(thing)}`);
   return {
     flow: `${ns}/${encodePart(instance.flow)}`,
     states: isEnded(instance) ? [] : statesOf(instance.state),
     status: instance.status,
-    ...(instance.thing !== undefined && { thing: `${ns}/${encodePart(instance.thing)}` }),
+    ...(things.length > 0 && { things }),
     ...(due !== undefined && { due }),
     parked: Object.values(instance.owed ?? {}).some(({ parked }) => parked !== undefined),
   };
+}
+
+function thingsOf({ thing, things = {} }: Instance): readonly string[] {
+  return thing === undefined ? [...new Set(Object.values(things))] : [thing];
 }
 
 /** Every active state as a path: `{a: "b", c: {d: "e"}}` has `a`, `a.b`, `c`, `c.d` and `c.d.e`. */

@@ -1,4 +1,6 @@
 import { OperationalError } from "@millrace/shared/errors/operational";
+import type { Position } from "@millrace/shared/contract/position";
+import type { Bookmark } from "@millrace/shared/contract/reader";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import type { EventLog } from "@millrace/shared/ports/event-log";
 import type { StateStore, StoredPartition } from "@millrace/shared/ports/state-store";
@@ -30,6 +32,22 @@ export interface Claimed {
   readonly isAnew: boolean;
   /** Of an input that ended the owners before. */
   readonly evidence: Evidence | undefined;
+}
+
+/** What an ownership starts from, once the store is brought up to the claim. */
+export interface TenureStart {
+  readonly epoch: number;
+  /** Where the journal begins. */
+  readonly start: number;
+  /** Of an input that ended the owners before. */
+  readonly evidence: Evidence | undefined;
+  /** Log time of the claim. */
+  readonly time: EpochMs;
+  /** The end of the journal: the claim is its last record. */
+  readonly bookmark: Bookmark;
+  readonly position: Position;
+  /** What the store holds: all changes up to the claim, but perhaps not the claim itself. */
+  readonly held: Bookmark;
 }
 
 /**

@@ -1,12 +1,11 @@
 import { type InstanceId, instanceId } from "@millrace/shared/contract/names";
 import type { Position, PositionChange } from "@millrace/shared/contract/position";
-import type { Bookmark } from "@millrace/shared/contract/reader";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import type { DuePage } from "@millrace/shared/ports/state-store";
 import { Batch, type BatchedInstance } from "./batch.ts";
 import { CarefulTurns } from "./careful-turns.ts";
-import { Caution, type Evidence } from "./caution.ts";
+import { Caution } from "./caution.ts";
 import { Committer } from "./committer.ts";
 import { copyOf } from "./copy.ts";
 import { type Deliveries, Reader } from "./deliveries.ts";
@@ -18,8 +17,21 @@ import { JournalWriter } from "./journal-writer.ts";
 import { LogClock } from "./log-clock.ts";
 import { Retention } from "./retention.ts";
 import { storedRejection } from "./stored.ts";
+import type { TenureStart } from "./takeover.ts";
 import { TimerWindow } from "./timer-window.ts";
-import { TurnDecider } from "./turn-decider.ts";
+import { type Decided, TurnDecider } from "./turn-decider.ts";
+
+/** What one turn of a partition has to do. */
+interface Work {
+  readonly records: readonly LogRecord[];
+  /** Up to when timers may fire in it. */
+  readonly timersBy: EpochMs;
+}
+
+const nobody: ReadonlySet<InstanceId> = new Set();
+
+/** How soon to look again for input that a due timer waits for. */
+const TIMER_POLL_MS = 5;
 
 /**
  * One ownership of one partition, from its claim until it is lost or given up: take what has arrived,
@@ -29,36 +41,12 @@ import { TurnDecider } from "./turn-decider.ts";
  *   T1 memory may run ahead of the journal, the store and the outside world never;
  *   T2 inputs are decided in the order of the log, timers among them by the time they are due;
  *   T3 all records of one input go into one append, so that an input is taken whole or not at all; what
- *      is too much for one goes in parts, alone, and who had it already ignores it when it is taken anew;
+ *      is too much for one goes in parts, alone, and what is for more instances than a turn takes, in
+ *      several turns; who had it already ignores it when it is taken anew;
  *   T4 the position in the journal passes an input only together with what came of it, and after its
  *      copies for other partitions are acknowledged;
  *   T5 no timer fires before all input that the log took up to its time has been read.
  */
-export interface TenureStart {
-  readonly epoch: number;
-  /** Where the journal begins. */
-  readonly start: number;
-  /** Of an input that ended the owners before. */
-  readonly evidence: Evidence | undefined;
-  /** Log time of the claim. */
-  readonly time: EpochMs;
-  /** The end of the journal: the claim is its last record. */
-  readonly bookmark: Bookmark;
-  readonly position: Position;
-  /** What the store holds: all changes up to the claim, but perhaps not the claim itself. */
-  readonly held: Bookmark;
-}
-
-/** What one turn of a partition has to do. */
-interface Work {
-  readonly records: readonly LogRecord[];
-  /** Up to when timers may fire in it. */
-  readonly timersBy: EpochMs;
-}
-
-/** How soon to look again for input that a due timer waits for. */
-const TIMER_POLL_MS = 5;
-
 export class Tenure {
   readonly #partition: number;
   readonly #host: EngineHost;
@@ -74,6 +62,8 @@ export class Tenure {
   readonly #retention: Retention;
   readonly #caution: Caution;
   readonly #careful: CarefulTurns;
+  /** Instances that have had the next record, where it is for more than one turn takes it to. */
+  readonly #heard = new Set<InstanceId>();
   #appending: Promise<void> = Promise.resolve();
   #cancelAlarm: (() => void) | undefined;
   #wake: (() => void) | undefined;
@@ -90,7 +80,9 @@ export class Tenure {
     this.#logClock = new LogClock(clock, time);
     this.#cache = new InstanceCache(host.cachedInstancesMax());
     this.#timers = new TimerWindow(options.timerWindowMs);
-    this.#reader = new Reader(partition, log.partitions, catalogue, world);
+    const { partitions } = log;
+    const deliveriesMax = options.turnDeliveriesMax;
+    this.#reader = new Reader({ partition, partitions, catalogue, world, deliveriesMax });
     this.#position = new InputPosition(position);
     const memory = { cache: this.#cache, timers: this.#timers, position: this.#position };
     this.#decider = new TurnDecider(host, memory);
@@ -115,9 +107,9 @@ export class Tenure {
       partition,
       host,
       caution: this.#caution,
-      intake: this.#intake,
       timers: this.#timers,
       position: this.#position,
+      note: (decided) => this.#note(decided),
       decider: this.#decider,
       prepare: (records, more) => this.#prepare(records, more),
       copy: (toCopy) => this.#copy(toCopy),
@@ -203,11 +195,19 @@ export class Tenure {
     const deliveries = await this.#prepare(records, due);
     if (deliveries === undefined) return;
     await this.#host.turnstile.pass();
-    const { batch, taken, toCopy } = this.#decider.decide(deliveries, timersBy);
-    this.#intake.take(taken);
+    const decided = this.#decider.decide(deliveries, timersBy);
+    const { batch, toCopy } = decided;
+    this.#note(decided);
     await this.#copy(toCopy);
     if (batch.entries.length > 0) await this.#append(batch);
     this.#cache.evict();
+  }
+
+  /** Takes note of what was decided: of a record that takes several turns, who has had it. */
+  #note({ taken, begun }: Pick<Decided, "taken" | "begun">): void {
+    this.#intake.take(taken);
+    if (taken > 0) this.#heard.clear();
+    for (const { id } of begun?.deliveries ?? []) this.#heard.add(id);
   }
 
   /** Reads records, and loads their instances and these. @returns undefined when the tenure is over */
@@ -303,12 +303,21 @@ export class Tenure {
 
   // ---- read and load
 
+  /** Whom the next records are for, as many of them as are for one turn. */
   #read(records: readonly LogRecord[]): Deliveries[] {
+    const read: Deliveries[] = [];
     let at = this.#position.time;
-    return records.map((record) => {
+    let room = this.#host.options.turnDeliveriesMax;
+    for (const record of records) {
+      const isFirst = read.length === 0;
       at = Math.max(at, record.time);
-      return this.#reader.read(record, at);
-    });
+      const one = this.#reader.read(record, at, isFirst ? this.#heard : nobody);
+      room -= one.deliveries.length;
+      if (!isFirst && (room < 0 || one.more)) break;
+      read.push(one);
+      if (one.more) break;
+    }
+    return read;
   }
 
   async #load(deliveries: readonly Deliveries[], more: readonly InstanceId[]): Promise<void> {

@@ -4,13 +4,14 @@ import { DEFAULT_NAMESPACE, type InstanceId } from "@millrace/shared/contract/na
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { decide } from "@millrace/shared/core/decide/decide";
 import { rejectTimer } from "@millrace/shared/core/decide/timer";
-import type { DeviceInput, Input } from "@millrace/shared/core/input";
+import type { Input } from "@millrace/shared/core/input";
 import type { Decision } from "@millrace/shared/core/decision";
 import { assert } from "@millrace/shared/errors/assert";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import { Batch, causeOfFault } from "./batch.ts";
 import { countIgnored } from "./counters.ts";
-import { bytesOf, type Deliveries, type Delivery, payloadAsCame } from "./deliveries.ts";
+import type { Deliveries, Delivery } from "./deliveries.ts";
+import { bytesOf, payloadAsCame, type Reading } from "./device-reading.ts";
 import type { EngineHost } from "./engine-host.ts";
 import type { InputPosition } from "./input-position.ts";
 import type { Cached, InstanceCache } from "./instance-cache.ts";
@@ -19,6 +20,8 @@ import type { TimerWindow } from "./timer-window.ts";
 export interface Decided {
   readonly batch: Batch;
   readonly taken: number;
+  /** A record that was taken to some of its instances; the others are left for the next turn. */
+  readonly begun: Deliveries | undefined;
   readonly toCopy: readonly Deliveries[];
 }
 
@@ -50,24 +53,29 @@ export class TurnDecider {
 
   /**
    * @param timersBy at the end of the log, where there are no records: up to when timers may fire
-   * @returns the records to append, how many of the inputs were taken, and which of these other
-   * partitions have to hear of
+   * @returns the records to append, how many of the inputs were taken, whether the next one was begun,
+   * and which of these other partitions have to hear of
    */
   decide(deliveries: readonly Deliveries[], timersBy: EpochMs): Decided {
     const batch = new Batch();
     const toCopy: Deliveries[] = [];
     let taken = 0;
+    let begun: Deliveries | undefined;
     for (const one of deliveries) {
       const at = Math.max(this.#position.time, one.record.time);
       if (!this.#fireTimers(batch, at, false)) break;
       const isNew = this.#takeRecord(batch, one, at);
       if (isNew && one.copyTo.length > 0) toCopy.push(one);
+      if (isNew && one.more) {
+        begun = one;
+        break;
+      }
       taken += 1;
       if (this.#isFull(batch)) break;
     }
     if (deliveries.length === 0) this.#fireTimers(batch, timersBy, true);
     this.#rest();
-    return { batch, taken, toCopy };
+    return { batch, taken, begun, toCopy };
   }
 
   #rest(): void {
@@ -167,7 +175,7 @@ export class TurnDecider {
     const { record, header } = one;
     const { counters, clock } = this.#host;
     const next = record.offset + 1;
-    counters.records += 1;
+    if (!one.more) counters.records += 1;
     if (header !== undefined && header.n <= (this.#position.stampOf(header.w) ?? -1)) {
       counters.repeats += 1;
       this.#position.move(next, at, clock.monotonicMs());
@@ -188,6 +196,7 @@ export class TurnDecider {
       counters.rejected += 1;
     }
     for (const delivery of one.deliveries) this.#deliver(batch, delivery, trace);
+    if (one.more) return true;
     this.#position.move(next, at, clock.monotonicMs(), header);
     return true;
   }
@@ -198,24 +207,27 @@ export class TurnDecider {
     assert(cached !== undefined, "an instance is loaded before its input is decided");
     this.#cache.touch(delivery.id, cached);
     this.#use(cached);
-    const input = this.#readingFor(cached.instance, delivery);
+    const input = this.#inputFor(cached.instance, delivery);
     if (input === undefined) return countIgnored(counters, "no-listener");
     this.#settle(batch, delivery.id, cached, decide(cached.instance, input, world), trace);
   }
 
   /** Of the versions that listen, the one that the instance runs, or that a new one would run. */
-  #readingFor(instance: Instance | undefined, { readings, to }: Delivery): Input | undefined {
-    const [first] = readings;
-    if (first?.kind !== "device") return first;
+  #inputFor(instance: Instance | undefined, delivery: Delivery): Input | undefined {
+    if ("input" in delivery) return delivery.input;
+    const { readings, to, things } = delivery;
     const { catalogue } = this.#host;
     const version =
       instance !== undefined && !isEnded(instance)
         ? instance.version
         : catalogue.current(to.ns, to.flow)?.version;
-    const reading = readings.find((one) => one.kind === "device" && one.flow.version === version);
-    if (reading !== undefined || version === undefined) return reading;
+    if (version === undefined) return undefined;
+    const [first] = readings;
+    let reading = readings.find((one) => one.flow.version === version);
     // The registry has no such version: let `decide` say so, rather than pass over it in silence.
-    return catalogue.version(version) === undefined ? unknownVersion(first, version) : undefined;
+    if (reading === undefined && first !== undefined && catalogue.version(version) === undefined)
+      reading = unknownVersion(first, version);
+    return reading && { ...reading, to, ...(things && { things }) };
   }
 
   #settle(batch: Batch, id: InstanceId, cached: Cached, decision: Decision, trace?: string): void {
@@ -234,7 +246,7 @@ export class TurnDecider {
   }
 }
 
-function unknownVersion(input: DeviceInput, version: string): DeviceInput {
+function unknownVersion(reading: Reading, version: string): Reading {
   const detail = `flow version ${version} is not in the registry`;
-  return { ...input, misfit: { code: "unknown-version", detail } };
+  return { ...reading, misfit: { code: "unknown-version", detail } };
 }

@@ -1,5 +1,5 @@
 import type { Effect, Verdict } from "@millrace/shared/contract/effect";
-import type { Instance, StateValue } from "@millrace/shared/contract/instance";
+import type { Bindings, Instance, StateValue } from "@millrace/shared/contract/instance";
 import type { Json, JsonObject } from "@millrace/shared/contract/json";
 import type { Cause } from "@millrace/shared/contract/journal-record";
 import type { InstanceRef } from "@millrace/shared/contract/names";
@@ -13,6 +13,8 @@ import type {
 /** What people and programs can ask of an installation; the HTTP API is one way to ask. */
 export interface Operations {
   flows(): readonly FlowInfo[];
+  deployment(ns: string, name: string): DeploymentInfo | undefined;
+  deployments(query: DeploymentQuery): DeploymentPage;
   instance(ref: InstanceRef): Promise<Instance | undefined>;
   instances(query: InstanceQuery): Promise<InstancePage>;
   history(ref: InstanceRef, page: HistoryQuery): Promise<HistoryPage>;
@@ -31,8 +33,37 @@ export interface FlowInfo {
   /** The folder it came from. */
   readonly origin: string;
   readonly retired: boolean;
+  /** What its deployments bind things to; absent where it is not deployed. */
+  readonly roles?: readonly string[];
   readonly inputs: readonly { readonly name: string; readonly topic: string }[];
   readonly commands: readonly { readonly name: string; readonly topic: string }[];
+}
+
+export interface DeploymentInfo {
+  readonly namespace: string;
+  readonly name: string;
+  readonly flow: string;
+  /** Names of things by roles. */
+  readonly things: Bindings;
+  /** The folder it came from. */
+  readonly origin: string;
+}
+
+export interface DeploymentQuery {
+  readonly ns: string;
+  readonly flow?: string;
+  /** In any role. */
+  readonly thing?: string;
+  /** The name to go on behind. */
+  readonly cursor?: string;
+  readonly limit: number;
+}
+
+export interface DeploymentPage {
+  /** In the order of their names. */
+  readonly items: readonly DeploymentInfo[];
+  /** The cursor of the next page, where there is one. */
+  readonly next?: string;
 }
 
 export interface HistoryQuery {

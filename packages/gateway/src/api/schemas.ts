@@ -20,9 +20,20 @@ export const instancesQuery = z.strictObject({
   limit,
 });
 
+export const deploymentsQuery = z.strictObject({
+  namespace,
+  flow: z.string().min(1).optional(),
+  thing: z.string().min(1).optional(),
+  cursor: z.string().min(1).optional(),
+  limit,
+});
+
+export const deploymentPath = z.object({ name: z.string().min(1) });
+
 export const instancePath = z.object({ flow: z.string().min(1), key: z.string().min(1) });
 
-export const instanceQuery = z.strictObject({ namespace });
+/** Of what is found by its name. */
+export const namedQuery = z.strictObject({ namespace });
 
 export const historyQuery = z.strictObject({
   namespace,

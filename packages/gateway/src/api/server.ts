@@ -16,10 +16,12 @@ import { isSameSecret } from "../admit/same-secret.ts";
 import type { Operations } from "./operations.ts";
 import { invalid, notFound, PROBLEM_JSON, problemOf } from "./problem.ts";
 import {
+  deploymentPath,
+  deploymentsQuery,
   historyQuery,
   instancePath,
-  instanceQuery,
   instancesQuery,
+  namedQuery,
   rejectedQuery,
   signalBody,
 } from "./schemas.ts";
@@ -120,6 +122,19 @@ async function serveV1(v1: FastifyInstance, { operations, token }: ApiOptions): 
 
   v1.get("/flows", async () => ({ items: operations.flows() }));
 
+  v1.get("/deployments", async (request) => {
+    const { namespace, ...query } = parse(deploymentsQuery, request.query);
+    return operations.deployments({ ns: namespace, ...defined(query) });
+  });
+
+  v1.get("/deployments/:name", async (request) => {
+    const { namespace } = parse(namedQuery, request.query);
+    const { name } = parse(deploymentPath, request.params);
+    const deployment = operations.deployment(namespace, name);
+    if (deployment === undefined) throw notFound(`deployment ${name} in namespace ${namespace}`);
+    return deployment;
+  });
+
   v1.get("/instances", async (request) => {
     const { namespace, ...query } = parse(instancesQuery, request.query);
     const page = await operations.instances({ ns: namespace, ...defined(query) });
@@ -130,7 +145,7 @@ async function serveV1(v1: FastifyInstance, { operations, token }: ApiOptions): 
   });
 
   v1.get("/instances/:flow/:key", async (request) => {
-    const { namespace } = parse(instanceQuery, request.query);
+    const { namespace } = parse(namedQuery, request.query);
     return shownInstance(await find(operations, request, namespace));
   });
 
@@ -144,7 +159,7 @@ async function serveV1(v1: FastifyInstance, { operations, token }: ApiOptions): 
   });
 
   v1.post("/instances/:flow/:key/signals", async (request, reply) => {
-    const { namespace } = parse(instanceQuery, request.query);
+    const { namespace } = parse(namedQuery, request.query);
     const signal = parse(signalBody, request.body ?? {});
     const instance = await find(operations, request, namespace);
     return reply.code(202).send(await operations.signal(instance, signal));

@@ -67,7 +67,8 @@ export function isWanted(id: InstanceId, index: InstanceIndex, query: InstanceQu
     id.startsWith(`${ns}/`) &&
     (query.flow === undefined || index.flow === `${ns}/${encodePart(query.flow)}`) &&
     (query.state === undefined || index.states.includes(query.state)) &&
-    (query.thing === undefined || index.thing === `${ns}/${encodePart(query.thing)}`) &&
+    (query.thing === undefined ||
+      index.things?.includes(`${ns}/${encodePart(query.thing)}`) === true) &&
     (query.status === undefined || index.status === query.status)
   );
 }

@@ -33,6 +33,9 @@ export interface Owed {
   readonly parked?: JsonObject;
 }
 
+/** Which thing has which role in a deployment: names of things by roles. */
+export type Bindings = Readonly<Record<string, string>>;
+
 /** The whole state of one running machine, as the journal and the store hold it. */
 export interface Instance extends InstanceRef {
   /** Content hash of the flow version it runs until it is migrated. */
@@ -56,14 +59,27 @@ export interface Instance extends InstanceRef {
   readonly output?: Json;
   /** Why it failed. */
   readonly error?: Json;
-  /** The thing that it belongs to: the sender of its first event. */
+  /** The thing that it belongs to: the sender of its first event. One of a deployment has none. */
   readonly thing?: string;
+  /** Of a deployment: its things by role, as the last event that came by it brought them. */
+  readonly things?: Bindings;
   /** Offset of the last event it took; one at or below it is a repeat. */
   readonly in: number;
   /** The last event ids it took, oldest first. */
   readonly ids?: readonly string[];
   readonly startedAt: EpochMs;
   readonly updatedAt: EpochMs;
+}
+
+/** Whether bindings are others than before. @param now undefined where nothing brings any */
+export function rebinds(before: Bindings | undefined, now: Bindings | undefined): boolean {
+  if (now === undefined || before === now) return false;
+  const roles = Object.keys(now);
+  return (
+    before === undefined ||
+    roles.length !== Object.keys(before).length ||
+    roles.some((role) => now[role] !== before[role])
+  );
 }
 
 /** When the instance next wants to hear from the clock: its earliest timer or deadline. */

@@ -35,7 +35,35 @@ const retiredRecord = z.object({
   origin: z.string(),
 });
 
-const registryRecord = z.discriminatedUnion("kind", [logRecord, flowRecord, retiredRecord]);
+/** A flow bound to things. The latest record of a name is in force. */
+const deploymentRecord = z.object({
+  v: z.literal(1),
+  kind: z.literal("deployment"),
+  ns: z.string().min(1),
+  name: z.string().min(1),
+  flow: z.string().min(1),
+  /** Names of things by roles. */
+  things: z.record(z.string(), z.string().min(1)),
+  /** The folder it came from. */
+  origin: z.string(),
+});
+
+/** The deployment takes no more events; its instance stays as it is. */
+const undeployedRecord = z.object({
+  v: z.literal(1),
+  kind: z.literal("undeployed"),
+  ns: z.string().min(1),
+  name: z.string().min(1),
+  origin: z.string(),
+});
+
+const registryRecord = z.discriminatedUnion("kind", [
+  logRecord,
+  flowRecord,
+  retiredRecord,
+  deploymentRecord,
+  undeployedRecord,
+]);
 
 export type RegistryRecord = z.infer<typeof registryRecord>;
 

@@ -1,4 +1,5 @@
 import type { Effect, Outcome } from "../contract/effect.ts";
+import type { Bindings } from "../contract/instance.ts";
 import type { Json, JsonObject } from "../contract/json.ts";
 import type { RejectionCode } from "../contract/journal-record.ts";
 import type { InstanceRef } from "../contract/names.ts";
@@ -25,6 +26,8 @@ export interface DeviceInput extends FromLog {
   /** The input's name: the event's type. */
   readonly type: string;
   readonly thing: string;
+  /** The bindings of the deployment that it came by. */
+  readonly things?: Bindings;
   readonly client: string;
   readonly topic: string;
   readonly levels: readonly string[];

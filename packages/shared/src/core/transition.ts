@@ -1,7 +1,13 @@
 import type { CallError } from "../contract/call-result.ts";
 import type { CommandEffect, Effect, Verdict } from "../contract/effect.ts";
-import type { Instance, Owed, Timer } from "../contract/instance.ts";
-import type { Json } from "../contract/json.ts";
+import {
+  type Bindings,
+  type Instance,
+  type Owed,
+  rebinds,
+  type Timer,
+} from "../contract/instance.ts";
+import type { Json, JsonObject } from "../contract/json.ts";
 import type { Cause, Step } from "../contract/journal-record.ts";
 import type { InstanceRef } from "../contract/names.ts";
 import type { EpochMs } from "../contract/time.ts";
@@ -44,6 +50,7 @@ export interface Change {
   readonly in?: number;
   readonly ids?: readonly string[];
   readonly thing?: string;
+  readonly things?: Bindings;
   /** Generation of a new instance. */
   readonly generation?: number;
   readonly timers?: readonly Timer[];
@@ -96,7 +103,9 @@ class Transition {
     const moved = hears ? take(flow, snapshot, event) : { snapshot, actions: [] };
     const unmoved = moved.snapshot === snapshot && moved.actions.length === 0;
     const settles = change.timers !== undefined || change.owed !== undefined;
-    if (unmoved && before !== undefined && !settles && !flow.journalAll) {
+    // Timers and results will need the bindings that came last.
+    const changes = settles || rebinds(before?.things, change.things) || flow.journalAll;
+    if (unmoved && before !== undefined && !changes) {
       return ignored("no-transition");
     }
     this.#gather(moved.actions);
@@ -108,9 +117,17 @@ class Transition {
     const thing = before?.thing ?? change.thing ?? to.key;
     const { scope } = flow;
     scope.thing = this.#world.thing(to.ns, thing);
+    if (flow.roles !== undefined) scope.roles = this.#things();
+    scope.key = to.key;
     scope.start = event ?? {};
     scope.topic = levels;
     scope.now = at;
+  }
+
+  #things(): JsonObject {
+    const { before, to, change } = this.#turn;
+    const bound = Object.entries(change.things ?? before?.things ?? {});
+    return Object.fromEntries(bound.map(([role, name]) => [role, this.#world.thing(to.ns, name)]));
   }
 
   #gather(actions: readonly Action[]): void {
@@ -243,6 +260,7 @@ class Transition {
     const active = activeIds(snapshot);
     const history = historyIds(snapshot);
     const thing = before?.thing ?? change.thing;
+    const things = change.things ?? before?.things;
     const ids = change.ids ?? before?.ids;
     const instance: Instance = {
       ns: to.ns,
@@ -262,6 +280,7 @@ class Transition {
         snapshot.output !== undefined && { output: plainJson(snapshot.output) }),
       ...(status === "failed" && { error: plainJson(snapshot.error) }),
       ...(thing !== undefined && { thing }),
+      ...(things !== undefined && { things }),
       in: change.in ?? before?.in ?? -1,
       ...(ids && ids.length > 0 && { ids }),
       startedAt: before?.startedAt ?? at,

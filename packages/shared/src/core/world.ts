@@ -1,4 +1,6 @@
+import type { Bindings } from "../contract/instance.ts";
 import type { JsonObject } from "../contract/json.ts";
+import type { InstanceRef } from "../contract/names.ts";
 import type { Flow } from "../flow/flow.ts";
 import type { Authorize } from "../policy/authorize.ts";
 
@@ -8,6 +10,8 @@ export interface World {
   flow(version: string): Flow | undefined;
   /** The version that new instances of a flow run; undefined when there is none. */
   current(ns: string, flow: string): Flow | undefined;
+  /** What the deployment of a flow binds now; undefined when there is no such deployment. */
+  bindings(of: InstanceRef): Bindings | undefined;
   /** A thing as expressions see it: `name`, `type`, `attributes`, `groups`. */
   thing(ns: string, name: string): JsonObject;
   readonly authorize: Authorize;

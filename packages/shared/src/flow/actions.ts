@@ -6,11 +6,11 @@ import type {
   SendEffect,
 } from "../contract/effect.ts";
 import { nameFault } from "../contract/names.ts";
-import type { Json, JsonObject } from "../contract/json.ts";
+import { isJsonObject, type Json, type JsonObject } from "../contract/json.ts";
 import { compileCall, compileDuration } from "./call-request.ts";
 import { compileEffectName, EffectError } from "./effect-name.ts";
 import { compileEventType } from "./event-type.ts";
-import { machineVariables, type Scope } from "./expression.ts";
+import type { Scope, Visible } from "./expression.ts";
 import { ExpressionError, within } from "./expression-error.ts";
 import { didYouMean, type FaultCode } from "./fault.ts";
 import type { ActionConfig, CallConfig } from "./machine-config.ts";
@@ -22,6 +22,8 @@ export interface FlowCommand {
   readonly name: string;
   readonly topic: Template<string>;
   readonly thing: Template<string>;
+  /** The role of the thing that it goes to, in a flow with roles. */
+  readonly to: string | undefined;
   readonly qos: 0 | 1;
   readonly expiresMs: ((scope: Scope) => number) | undefined;
   readonly format: CommandEffect["format"];
@@ -44,17 +46,24 @@ export type EffectDraft =
 const LOG_TOPIC = /^[A-Za-z0-9._-]{1,249}$/;
 const OWN_TOPICS = "millrace.";
 
+/** What an action may name, and what its expressions may look at. */
+export interface EffectContext {
+  readonly commands: ReadonlyMap<string, FlowCommand>;
+  readonly visible: Visible;
+}
+
 /** Compiles an action that asks the world to do something. @throws ExpressionError */
 export function compileEffect(
   action: ActionConfig,
-  commands: ReadonlyMap<string, FlowCommand>,
+  { commands, visible }: EffectContext,
 ): (scope: Scope) => EffectDraft {
-  if ("command" in action) return compileCommand(action, commands);
-  if ("call" in action) return compileCallAction(action);
+  if ("command" in action) return compileCommand(action, commands, visible);
+  if ("call" in action) return compileCallAction(action, visible);
   if ("publish" in action)
-    return within(["publish"], () => compilePublish(action["publish"] as JsonObject));
-  if ("send" in action) return within(["send"], () => compileSend(action["send"] as JsonObject));
-  const message = within(["log"], () => compileText(String(action["log"]), machineVariables));
+    return within(["publish"], () => compilePublish(action["publish"] as JsonObject, visible));
+  if ("send" in action)
+    return within(["send"], () => compileSend(action["send"] as JsonObject, visible));
+  const message = within(["log"], () => compileText(String(action["log"]), visible));
   const level = (action["level"] ?? "info") as LogEffect["level"];
   return (scope) => ({ kind: "log", level, message: message(scope) });
 }
@@ -62,6 +71,7 @@ export function compileEffect(
 function compileCommand(
   action: ActionConfig,
   commands: ReadonlyMap<string, FlowCommand>,
+  visible: Visible,
 ): (scope: Scope) => EffectDraft {
   const name = String(action["command"]);
   const command = commands.get(name);
@@ -70,18 +80,24 @@ function compileCommand(
     const message = `the flow has no command \`${name}\`${hint}`;
     throw new ExpressionError(message, "unknown-command", ["command"]);
   }
-  const payload = compileMember(action, "payload", null);
+  const payload = compileMember(action, "payload", null, visible);
+  const { to } = command;
+  if (to !== undefined && action["thing"] !== undefined) {
+    const message = `the command goes to the thing of its role \`${to}\``;
+    throw new ExpressionError(message, "wrong-value", ["thing"]);
+  }
   const thing =
     action["thing"] === undefined
       ? command.thing
-      : compileNameIn(action, "thing", "a command's `thing`");
+      : compileNameIn(action, "thing", "a command's `thing`", visible);
   const expires = action["expires"] as string | number | undefined;
   const expiresMs =
     expires === undefined
       ? command.expiresMs
-      : within(["expires"], () => compileDuration(expires, machineVariables));
+      : within(["expires"], () => compileDuration(expires, visible));
   const { format, qos, supersede, owed } = command;
   return (scope) => {
+    if (to !== undefined) scope.thing = thingOf(scope, to, name);
     const topic = command.topic(scope);
     const fault = topicFault(topic);
     if (fault !== undefined)
@@ -101,19 +117,27 @@ function compileCommand(
   };
 }
 
-function compileCallAction(action: ActionConfig): (scope: Scope) => EffectDraft {
+/** In a flow with roles, nothing but its commands looks at `thing`. @throws EffectError */
+function thingOf({ roles }: Scope, role: string, command: string): JsonObject {
+  const thing = roles?.[role];
+  if (isJsonObject(thing)) return thing;
+  throw new EffectError(`command \`${command}\` goes to \`${role}\`: no thing has this role`);
+}
+
+function compileCallAction(action: ActionConfig, visible: Visible): (scope: Scope) => EffectDraft {
   const request = within(["call"], () =>
-    compileCall(action["call"] as unknown as CallConfig, machineVariables),
+    compileCall(action["call"] as unknown as CallConfig, visible),
   );
   const name = String(action["name"] ?? "call");
   return (scope) => ({ kind: "call", name, ...request(scope) });
 }
 
-function compilePublish(publish: JsonObject): (scope: Scope) => EffectDraft {
-  const topic = compileNameIn(publish, "topic", "a topic of the log");
-  const key = compileNameIn(publish, "key", "the `key` of a `publish`", "${thing.name}");
-  const type = compileNameIn(publish, "type", "the `type` of a `publish`", "millrace.published");
-  const payload = compileMember(publish, "payload", null);
+function compilePublish(publish: JsonObject, visible: Visible): (scope: Scope) => EffectDraft {
+  const topic = compileNameIn(publish, "topic", "a topic of the log", visible);
+  const key = compilePublishKey(publish, visible);
+  const kind = "the `type` of a `publish`";
+  const type = compileNameIn(publish, "type", kind, visible, "millrace.published");
+  const payload = compileMember(publish, "payload", null, visible);
   const fault = topic.constant === undefined ? undefined : logTopicFault(topic.constant);
   if (fault !== undefined) throw new ExpressionError(fault.why, fault.code, ["topic"]);
   return (scope) => {
@@ -130,6 +154,12 @@ function compilePublish(publish: JsonObject): (scope: Scope) => EffectDraft {
   };
 }
 
+/** The thing's name unless it is said; of several things, the name of what binds them. */
+function compilePublishKey(publish: JsonObject, visible: Visible): (scope: Scope) => string {
+  if (publish["key"] === undefined && visible.roles !== undefined) return ({ key = "" }) => key;
+  return compileNameIn(publish, "key", "the `key` of a `publish`", visible, "${thing.name}");
+}
+
 function logTopicFault(topic: string): { code: FaultCode; why: string } | undefined {
   if (!LOG_TOPIC.test(topic)) {
     const why = `\`${topic}\` cannot name a topic of the log: letters, digits, . _ - only`;
@@ -142,11 +172,11 @@ function logTopicFault(topic: string): { code: FaultCode; why: string } | undefi
   };
 }
 
-function compileSend(send: JsonObject): (scope: Scope) => EffectDraft {
-  const flow = compileNameIn(send, "flow", "the `flow` of a `send`");
-  const key = compileNameIn(send, "key", "the `key` of a `send`");
-  const type = within(["type"], () => compileEventType(String(send["type"])));
-  const payload = compileMember(send, "payload", {});
+function compileSend(send: JsonObject, visible: Visible): (scope: Scope) => EffectDraft {
+  const flow = compileNameIn(send, "flow", "the `flow` of a `send`", visible);
+  const key = compileNameIn(send, "key", "the `key` of a `send`", visible);
+  const type = within(["type"], () => compileEventType(String(send["type"]), visible));
+  const payload = compileMember(send, "payload", {}, visible);
   return (scope) => {
     const to = key(scope);
     const fault = nameFault(to);
@@ -161,15 +191,21 @@ function compileSend(send: JsonObject): (scope: Scope) => EffectDraft {
   };
 }
 
-function compileMember(of: JsonObject, member: string, otherwise: Json): Template {
-  return within([member], () => compileValue(of[member] ?? otherwise, machineVariables));
+function compileMember(
+  of: JsonObject,
+  member: string,
+  otherwise: Json,
+  visible: Visible,
+): Template {
+  return within([member], () => compileValue(of[member] ?? otherwise, visible));
 }
 
 function compileNameIn(
   of: JsonObject,
   member: string,
   what: string,
+  visible: Visible,
   otherwise = "",
 ): Template<string> {
-  return within([member], () => compileEffectName(String(of[member] ?? otherwise), what));
+  return within([member], () => compileEffectName(String(of[member] ?? otherwise), what, visible));
 }

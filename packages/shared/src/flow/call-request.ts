@@ -1,7 +1,7 @@
 import type { CallRequest, SecretText } from "../contract/effect.ts";
 import { isJsonObject, type Json } from "../contract/json.ts";
 import { parseDurationMs } from "../contract/time.ts";
-import { type Scope, type Variable } from "./expression.ts";
+import { type Scope, type Visible } from "./expression.ts";
 import { ExpressionError, within } from "./expression-error.ts";
 import type { CallConfig } from "./machine-config.ts";
 import { compileText, compileValue } from "./template.ts";
@@ -21,10 +21,7 @@ type Render<T> = (scope: Scope, secrets: SecretText[]) => T;
  *
  * @throws ExpressionError
  */
-export function compileCall(
-  call: CallConfig,
-  visible: readonly Variable[],
-): (scope: Scope) => CallRequest {
+export function compileCall(call: CallConfig, visible: Visible): (scope: Scope) => CallRequest {
   const url = compileSecretive(call.url, ["url"], visible) as Render<string>;
   const headers = compileSecretive(call.headers ?? {}, ["headers"], visible) as Render<
     Record<string, string>
@@ -48,7 +45,7 @@ export function compileCall(
 /** A duration as written. @throws ExpressionError at once or, for `${…}`, when it is worked out */
 export function compileDuration(
   duration: string | number,
-  visible: readonly Variable[],
+  visible: Visible,
 ): (scope: Scope) => number {
   const template = compileValue(duration, visible);
   const read = (value: Json): number => {
@@ -64,15 +61,11 @@ export function compileDuration(
   return (scope) => read(template(scope));
 }
 
-function compileSecretive(value: Json, place: Place, visible: readonly Variable[]): Render<Json> {
+function compileSecretive(value: Json, place: Place, visible: Visible): Render<Json> {
   return within(place.slice(-1), () => compileSecretivePart(value, place, visible));
 }
 
-function compileSecretivePart(
-  value: Json,
-  place: Place,
-  visible: readonly Variable[],
-): Render<Json> {
+function compileSecretivePart(value: Json, place: Place, visible: Visible): Render<Json> {
   if (typeof value === "string") {
     return secretMention.test(value)
       ? compileSecretText(value, place, visible)
@@ -96,11 +89,7 @@ function compileSecretivePart(
   return () => value;
 }
 
-function compileSecretText(
-  text: string,
-  path: Place,
-  visible: readonly Variable[],
-): Render<string> {
+function compileSecretText(text: string, path: Place, visible: Visible): Render<string> {
   // split() with a group keeps the names: text, name, text, name, …, text
   const parts = text.split(new RegExp(secretMention, "g"));
   const compiled = parts.map((part, i) =>

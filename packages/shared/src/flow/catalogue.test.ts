@@ -36,7 +36,7 @@ function catalogueOf(...records: (RegistryRecord | undefined)[]): {
   faults: string[];
 } {
   const faults: string[] = [];
-  const catalogue = new Catalogue((name, why) => faults.push(`${name}: ${why}`));
+  const catalogue = new Catalogue(8, (name, why) => faults.push(`${name}: ${why}`));
   for (const [offset, record] of records.entries()) catalogue.apply(offset, record);
   return { catalogue, faults };
 }

@@ -1,4 +1,5 @@
 import type { RegistryRecord } from "../contract/registry-record.ts";
+import { Deployments } from "./deployments.ts";
 import type { Flow } from "./flow.ts";
 import { compilePublished } from "./load.ts";
 import { Router } from "./routing.ts";
@@ -13,8 +14,8 @@ export interface CatalogueEntry {
 }
 
 /**
- * All flow versions that the registry has, and which of them new instances run. A fold of the
- * registry: every process reads the same records and holds the same catalogue.
+ * All flow versions that the registry has, which of them new instances run, and the deployments. A fold
+ * of the registry: every process reads the same records and holds the same catalogue.
  */
 export class Catalogue {
   readonly #versions = new Map<string, Flow>();
@@ -22,10 +23,15 @@ export class Catalogue {
   readonly #routers = new Map<string, Router>();
   readonly #listeners = new Set<() => void>();
   readonly #onFault: (name: string, why: string) => void;
+  readonly deployments: Deployments;
   #offset = 0;
 
-  /** @param onFault told of a published flow that this program cannot compile */
-  constructor(onFault: (name: string, why: string) => void) {
+  /**
+   * @param partitions of the log, over which instances are spread
+   * @param onFault told of a published flow that this program cannot compile
+   */
+  constructor(partitions: number, onFault: (name: string, why: string) => void) {
+    this.deployments = new Deployments(partitions);
     this.#onFault = onFault;
   }
 
@@ -38,6 +44,8 @@ export class Catalogue {
     this.#offset = offset + 1;
     if (record?.kind === "flow") this.#publish(record);
     if (record?.kind === "retired") this.#retire(record);
+    if (record?.kind === "deployment") this.deployments.put(record);
+    if (record?.kind === "undeployed") this.deployments.remove(record);
     for (const listener of this.#listeners) listener();
   }
 

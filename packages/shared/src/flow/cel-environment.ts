@@ -17,6 +17,7 @@ const variables: Record<Variable, string> = {
   topic: "list<string>",
   now: "double",
   params: "map",
+  roles: "map",
   secret: "map",
 };
 

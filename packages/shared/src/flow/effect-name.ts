@@ -1,5 +1,5 @@
 import { textFault } from "../contract/names.ts";
-import { machineVariables, type Scope } from "./expression.ts";
+import type { Scope, Visible } from "./expression.ts";
 import { ExpressionError } from "./expression-error.ts";
 import { compileName, type Template } from "./template.ts";
 
@@ -14,8 +14,8 @@ export class EffectError extends Error {
  * @param what what it is the name of, for whoever reads that there is none
  * @throws ExpressionError at once or, where it is worked out, EffectError
  */
-export function compileEffectName(text: string, what: string): Template<string> {
-  const name = compileName(text, machineVariables);
+export function compileEffectName(text: string, what: string, visible: Visible): Template<string> {
+  const name = compileName(text, visible);
   if (name.constant === "") throw new ExpressionError(`${what} is not empty`, "wrong-value");
   if (name.constant !== undefined) return name;
   const checked = (scope: Scope): string => {

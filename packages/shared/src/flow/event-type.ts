@@ -1,5 +1,5 @@
 import { EffectError } from "./effect-name.ts";
-import { machineVariables, type Scope } from "./expression.ts";
+import type { Scope, Visible } from "./expression.ts";
 import { ExpressionError } from "./expression-error.ts";
 import type { FaultCode } from "./fault.ts";
 import { compileName, type Template } from "./template.ts";
@@ -40,8 +40,12 @@ export function descriptorFault(descriptor: string): string | undefined {
  * @param allowed a type that may be made, although it is the machine's own
  * @throws ExpressionError at once or, where it is worked out, EffectError
  */
-export function compileEventType(text: string, allowed?: string): Template<string> {
-  const type = compileName(text, machineVariables);
+export function compileEventType(
+  text: string,
+  visible: Visible,
+  allowed?: string,
+): Template<string> {
+  const type = compileName(text, visible);
   const faultOf = (name: string) => (name === allowed ? undefined : typeFault(name));
   if (type.constant !== undefined) {
     const fault = faultOf(type.constant);

@@ -4,13 +4,18 @@ import { environmentOf, re2 } from "./cel-environment.ts";
 import { toJson } from "./cel-json.ts";
 import { asWritten, type Draft, visit, withOneBranchType, withOurMeanings } from "./cel-rewrite.ts";
 import { ExpressionError } from "./expression-error.ts";
+import { didYouMean } from "./fault.ts";
 
 /** What an expression may look at. */
 export interface Scope {
   event: JsonObject;
   context: JsonObject;
-  /** The sender where an input is read, the instance's own thing everywhere else. */
+  /** The sender where an input is read, a command's own where it is made, else the instance's. */
   thing: JsonObject;
+  /** The things of a deployment, by the roles that they are bound to. */
+  roles?: JsonObject;
+  /** The instance's key; no expression sees it. */
+  key?: string;
   /** Levels of the topic that the event arrived on; empty for what came another way. */
   topic: readonly string[];
   /** Log time, ms. */
@@ -18,12 +23,30 @@ export interface Scope {
   params: JsonObject;
 }
 
-export type Variable = keyof Scope | "secret";
+export type Variable = Exclude<keyof Scope, "key"> | "secret";
+
+/** What an expression may look at. */
+export interface Visible {
+  readonly variables: readonly Variable[];
+  /** The roles that there are, where `roles` is visible. */
+  readonly roles?: ReadonlySet<string>;
+}
 
 /** What an input's `thing`, `id` and `key` may look at. */
-export const inputVariables: readonly Variable[] = ["event", "thing", "topic", "now", "params"];
+export const inputVariables: Visible = { variables: ["event", "thing", "topic", "now", "params"] };
 /** What a machine's guards, values and texts may look at. */
-export const machineVariables: readonly Variable[] = [...inputVariables, "context"];
+export const machineVariables: Visible = { variables: [...inputVariables.variables, "context"] };
+
+/** What the machine of a flow with roles may look at: of its things, none is its own. */
+export function roleVariables(roles: ReadonlySet<string>): Visible {
+  const others = machineVariables.variables.filter((name) => name !== "thing");
+  return { variables: [...others, "roles"], roles };
+}
+
+/** What the commands of a flow may look at, once it is known whose each of them is. */
+export function commandVariables({ variables, ...roles }: Visible): Visible {
+  return { variables: [...new Set([...variables, "thing" as const])], ...roles };
+}
 
 /** A compiled expression. Throws ExpressionError when it cannot be worked out. */
 export interface Expression {
@@ -42,11 +65,12 @@ const BRANCH_EDITS_MAX = 100;
  *
  * @throws ExpressionError with what is wrong and at which character
  */
-export function compileExpression(source: string, visible: readonly Variable[]): Expression {
-  const environment = environmentOf(visible);
-  const written = checked(source, asWritten(source), environment);
+export function compileExpression(source: string, visible: Visible): Expression {
+  const environment = environmentOf(visible.variables);
+  const written = withHint(visible, () => checked(source, asWritten(source), environment));
   const { ast } = written.program;
   checkPatterns(ast);
+  if (visible.roles !== undefined) checkRoles(ast, visible.roles);
   const { draft, program } = checked(source, withOurMeanings(written.draft, ast), environment);
   const evaluate = (scope: Scope): Json => {
     try {
@@ -95,6 +119,37 @@ function explain(source: string, draft: Draft, error: unknown): ExpressionError 
   const [what = ""] = (summary ?? message ?? String(error)).split("\n");
   const where = range === undefined ? "" : `, at character ${draft.origin(range.start) + 1}`;
   return new ExpressionError(`${what.replace(" * uint", " / number")}${where} of \`${source}\``);
+}
+
+/** Whoever looks for what another kind of flow has is told where it is in this one. */
+function withHint<T>({ roles }: Visible, compile: () => T): T {
+  try {
+    return compile();
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    const { message, code, place } = error;
+    if (roles !== undefined && /^Unknown variable: thing\b/.test(message)) {
+      const hint = `: a flow with roles has several things, as \`roles.${[...roles][0]}.name\``;
+      throw new ExpressionError(message + hint, code, place);
+    }
+    if (roles === undefined && /^Unknown variable: roles\b/.test(message)) {
+      const hint = "; a flow has them where it declares `roles`";
+      throw new ExpressionError(message + hint, code, place);
+    }
+    throw error;
+  }
+}
+
+function checkRoles(ast: ASTNode, roles: ReadonlySet<string>): void {
+  visit(ast, (node) => {
+    if (node.op !== "." && node.op !== "[]") return;
+    const [of, member] = node.args;
+    if (of.op !== "id" || of.args !== "roles") return;
+    const name = typeof member === "string" ? member : member.op === "value" && member.args;
+    if (typeof name !== "string" || roles.has(name)) return;
+    const message = `the flow has no role \`${name}\`${didYouMean(name, roles)}`;
+    throw new ExpressionError(message, "unknown-role");
+  });
 }
 
 function checkPatterns(ast: ASTNode): void {

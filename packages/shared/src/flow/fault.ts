@@ -12,6 +12,9 @@ export type FaultCode =
   | "reserved"
   | "unknown-input"
   | "unknown-command"
+  | "unknown-role"
+  | "unknown-flow"
+  | "duplicate-deployment"
   | "unknown-target"
   | "wrong-target"
   | "missing-initial"
@@ -38,6 +41,16 @@ export interface Fault {
   /** Where it stands in the text, for a file too broken to have paths. */
   readonly place?: Place;
   readonly message: string;
+}
+
+/** A fault as it is told: with its place in the file. */
+export interface PlacedFault extends Omit<Fault, "path" | "place" | "also"> {
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+  readonly column: number;
+  /** `machine.states.lit.on.motion[0].guard` */
+  readonly path: string;
 }
 
 /** From 1. */

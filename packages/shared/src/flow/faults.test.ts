@@ -1,7 +1,9 @@
 /** Every fault that the loader finds, with its line, path and words: one table, in the order of the checks. */
 import { describe, expect, test } from "vitest";
-import { type FaultCode, Faults } from "./fault.ts";
-import { loadFlow, writeFault } from "./load.ts";
+import { machineVariables } from "./expression.ts";
+import { type FaultCode, Faults, type PlacedFault } from "./fault.ts";
+import { checkDeployments } from "./deployment-file.ts";
+import { loadFile, loadFlow, writeFault } from "./load.ts";
 import { compileMachine } from "./machine.ts";
 
 /** A flow file below its name; each fault stands behind its line: `# ← code path | words of the message`. */
@@ -304,6 +306,92 @@ machine:
       always: b
       states: { d: {} }`,
 
+  // ---- roles
+  "a flow with roles that does not say whose its inputs and commands are": `
+key: \${event.id} # ← wrong-value key | a flow with roles has no \`key\`: its instances are keyed by their deployments
+roles: { sensor: {}, light: {} }
+inputs:
+  e: { role: senser, topic: e } # ← unknown-role inputs.e.role | the flow has no role \`senser\` (did you mean \`sensor\`?)
+  f: { topic: f } # ← missing-member inputs.f | \`role\` is missing: one of \`sensor\`, \`light\`
+commands:
+  c: { to: lihgt, topic: "c/\${thing.name}" } # ← unknown-role commands.c.to | (did you mean \`light\`?)
+  d: { topic: d } # ← missing-member commands.d | \`to\` is missing
+  g: { to: light, topic: g, thing: x } # ← wrong-value commands.g.thing | the command goes to the thing of its role
+machine:
+  on:
+    e:
+      - { guard: "thing.name == 'x'", actions: { command: g } } # ← expression machine.on.e[0].guard | a flow with roles has several things, as \`roles.sensor.name\`
+      - { actions: { command: c, thing: x } } # ← wrong-value machine.on.e[1].actions.thing | goes to the thing of its role \`lihgt\`
+      - { guard: has(roles.lihgt), actions: { command: d } } # ← unknown-role machine.on.e[2].guard | (did you mean \`light\`?)
+    f: { actions: { log: "\${roles['lamp'].name}" } } # ← unknown-role machine.on.f.actions.log | the flow has no role \`lamp\``,
+  "roles where the flow declares none": `
+inputs: { e: { role: sensor, topic: e } } # ← unknown-role inputs.e.role | the flow declares no \`roles\`
+commands: { c: { to: light, topic: c } } # ← unknown-role commands.c.to | the flow declares no \`roles\`
+machine:
+  on: { e: { guard: roles.x.name == 'y', actions: { command: c } } } # ← expression machine.on.e.guard | a flow has them where it declares \`roles\``,
+  "roles that cannot be": `
+roles: {} # ← wrong-value roles | a flow with roles has one at least
+machine: {}`,
+  "names of roles that cannot stand in an expression": `
+roles:
+  front-door: {} # ← wrong-value roles.front-door | a role starts with a letter
+  constructor: {} # ← wrong-value roles.constructor | cannot be the name of a member
+  light: { colour: red } # ← unknown-member roles.light.colour | unknown member \`colour\`
+machine: {}`,
+
+  // ---- deployments
+  "deployments that do not fit their flow": `
+roles: { sensor: {}, light: {} }
+machine: {}
+---
+deployment: a
+flow: flow
+things: # ← missing-member things | \`sensor\` is missing
+  senser: s # ← unknown-role things.senser | the flow \`flow\` has no role \`senser\` (did you mean \`sensor\`?)
+  light: l
+---
+deployment: b
+flow: flow
+things: { light: l } # ← missing-member things | \`sensor\` is missing: every role of \`flow\` is bound to a thing
+---
+deployment: c
+flow: single # ← unknown-role flow | the flow \`single\` declares no \`roles\`
+things: {}
+---
+flow: single
+machine: {}
+---
+deployment: d
+flow: later # ← unknown-flow flow | there is no flow \`later\` beside it; it takes effect when the flow comes
+things: {}`,
+  "deployments of another shape": `
+machine: {}
+---
+deployment: 1a # ← wrong-value deployment | a deployment starts with a letter
+flow: flow
+namespaec: x # ← unknown-member namespaec | (did you mean \`namespace\`?)
+things:
+  a: "" # ← wrong-value things.a | the name of a thing came out empty
+  b: 7 # ← wrong-value things.b | expected string, found 7
+  c: [x] # ← wrong-value things.c | expected string, found ["x"]
+---
+flow: flow # ← missing-member | \`deployment\` is missing
+things: {}
+---
+deployment: b # ← missing-member | \`things\` is missing
+flow: flow`,
+  "two deployments of one name": `
+roles: { a: {} }
+machine: {}
+---
+{ "deployment": "x", "flow": "flow", "things": { "a": "t" } }
+---
+{ "deployment": "x", "flow": "flow", "things": { "a": "u" }, "namespace": "other" } # ← unknown-flow flow | there is no flow
+---
+deployment: x # ← duplicate-deployment deployment | there is a deployment \`x\` already (flow.yaml:5)
+flow: flow
+things: { a: t }`,
+
   // ---- warnings
   "an input that nobody hears": `
 inputs:
@@ -367,13 +455,16 @@ const codes: Record<FaultCode, true> = {
   "never-heard": true,
   "never-used": true,
   "overlapping-inputs": true,
+  "unknown-role": true,
+  "unknown-flow": true,
+  "duplicate-deployment": true,
   xstate: true,
 };
 
 describe("the loader", () => {
   test.each(Object.entries(cases))("finds %s", (_name, below) => {
     const text = `flow: flow ${below}`;
-    const { faults } = loadFlow(text, "flow.yaml");
+    const faults = faultsOf(text);
     const told = faults.map(writeFault).join("\n");
     const marks = marksIn(text);
     expect(faults.map(({ line, code, path }) => `${line} ${code} ${path}`).sort(), told).toEqual(
@@ -429,7 +520,13 @@ describe("the loader", () => {
   test("tells what XState says, where it knows better", () => {
     const faults = new Faults();
     const scope = { event: {}, start: {}, context: {}, thing: {}, topic: [], now: 0, params: {} };
-    const options = { name: "x", microstepsMax: 10, commands: new Map(), scope };
+    const options = {
+      name: "x",
+      microstepsMax: 10,
+      commands: new Map(),
+      scope,
+      visible: machineVariables,
+    };
     expect(compileMachine({ always: "#gone" }, options, faults)).toBeUndefined();
     expect(faults.all).toMatchObject([
       {
@@ -441,6 +538,15 @@ describe("the loader", () => {
     ]);
   });
 });
+
+/** Of a file by itself, and of its deployments beside its flows. */
+function faultsOf(text: string): readonly PlacedFault[] {
+  const { flows, deployments, faults } = loadFile(text, "flow.yaml");
+  const { faults: ofAll } = checkDeployments(deployments, (ns, name) =>
+    flows.find((flow) => flow.ns === ns && flow.name === name),
+  );
+  return [...faults, ...ofAll];
+}
 
 function marksIn(text: string) {
   return text.split("\n").flatMap((line, i) => {

@@ -10,9 +10,16 @@ import { checkInputs } from "./check/inputs.ts";
 import { checkNames } from "./check/names.ts";
 import { checkReach } from "./check/reach.ts";
 import { checkRest } from "./check/rest.ts";
+import { checkRoles } from "./check/roles.ts";
 import { checkTargets } from "./check/targets.ts";
 import { compileEffectName } from "./effect-name.ts";
-import { inputVariables, machineVariables } from "./expression.ts";
+import {
+  commandVariables,
+  inputVariables,
+  machineVariables,
+  roleVariables,
+  type Visible,
+} from "./expression.ts";
 import { ExpressionError, within } from "./expression-error.ts";
 import { didYouMean, type Faults } from "./fault.ts";
 import { compileInput, compileInputName, type FlowInput } from "./input.ts";
@@ -32,6 +39,8 @@ export interface Flow {
   readonly version: string;
   readonly file: FlowFile;
   readonly inputs: ReadonlyMap<string, FlowInput>;
+  /** What a deployment binds to things; undefined where instances are keyed by an expression. */
+  readonly roles: ReadonlySet<string> | undefined;
   /** Inputs that may begin an instance; undefined for all of them. */
   readonly starts: ReadonlySet<string> | undefined;
   readonly strict: boolean;
@@ -69,9 +78,12 @@ export function compileFlow(
   const vocabulary = vocabularyOf(structure.root);
   const params = (file.params ?? {}) as JsonObject;
   const key = compileKey(file.key ?? "${thing.name}", faults);
+  const roles = file.roles && new Set(Object.keys(file.roles));
+  const visible = roles === undefined ? machineVariables : roleVariables(roles);
   const inputs = compileInputs(file, key, faults);
-  const commands = compileCommands(file, vocabulary, faults);
+  const commands = compileCommands(file, vocabulary, commandVariables(visible), faults);
   if (options.published !== true) {
+    checkRoles(file, faults);
     checkNames(structure, faults);
     checkTargets(structure, faults);
     checkRest(structure, faults);
@@ -91,7 +103,13 @@ export function compileFlow(
   };
   const compiled = compileMachine(
     machine,
-    { name: file.flow, microstepsMax: options.microstepsMax ?? MICROSTEPS_MAX, commands, scope },
+    {
+      name: file.flow,
+      microstepsMax: options.microstepsMax ?? MICROSTEPS_MAX,
+      commands,
+      scope,
+      visible,
+    },
     faults,
   );
   if (compiled === undefined || faults.failed) return undefined;
@@ -101,6 +119,7 @@ export function compileFlow(
     version: versionOf(file as Json),
     file,
     inputs,
+    roles,
     starts: file.start === undefined ? undefined : new Set(file.start),
     strict: file.strict ?? false,
     journalAll: file.journal === "all",
@@ -146,17 +165,19 @@ function compileKey(source: string, faults: Faults): Template<string> {
 function compileCommands(
   file: FlowFile,
   vocabulary: Vocabulary,
+  visible: Visible,
   faults: Faults,
 ): ReadonlyMap<string, FlowCommand> {
   const commands = new Map<string, FlowCommand>();
   for (const [name, command] of Object.entries(file.commands ?? {})) {
     try {
-      commands.set(name, compileCommandDefinition(name, command, vocabulary, faults));
+      commands.set(name, compileCommandDefinition(name, command, vocabulary, visible, faults));
     } catch (error) {
       if (!(error instanceof ExpressionError)) throw error;
       faults.error(error.code, ["commands", name, ...error.place], error.message);
       // The actions that send it have no fault of their own.
-      commands.set(name, compileCommandDefinition(name, { topic: "x" }, vocabulary, faults));
+      const blank = compileCommandDefinition(name, { topic: "x" }, vocabulary, visible, faults);
+      commands.set(name, blank);
     }
   }
   return commands;
@@ -166,9 +187,12 @@ function compileCommandDefinition(
   name: string,
   command: CommandFile,
   vocabulary: Vocabulary,
+  visible: Visible,
   faults: Faults,
 ): FlowCommand {
-  const topic = within(["topic"], () => compileEffectName(command.topic, "a command's `topic`"));
+  const topic = within(["topic"], () =>
+    compileEffectName(command.topic, "a command's `topic`", visible),
+  );
   // A topic with expressions is checked again when they are worked out.
   const fault = topicFault(topic.constant ?? command.topic.replace(/\$\{[^}]*\}/g, "x"));
   if (fault !== undefined) {
@@ -180,13 +204,14 @@ function compileCommandDefinition(
     name,
     topic,
     thing: within(["thing"], () =>
-      compileEffectName(command.thing ?? "${thing.name}", "a command's `thing`"),
+      compileEffectName(command.thing ?? "${thing.name}", "a command's `thing`", visible),
     ),
+    to: command.to,
     qos: command.qos ?? 1,
     expiresMs:
       expires === undefined
         ? undefined
-        : within(["expires"], () => compileDuration(expires, machineVariables)),
+        : within(["expires"], () => compileDuration(expires, visible)),
     format: command.format ?? "json",
     supersede: command.supersede ?? true,
     owed: vocabulary.hearsOutcomeOf(name),

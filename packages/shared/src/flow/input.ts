@@ -12,6 +12,8 @@ import { filterFault } from "./topic.ts";
 export interface FlowInput {
   readonly name: string;
   readonly filter: string;
+  /** The role that the sender must be bound to, in a flow with roles. */
+  readonly role: string | undefined;
   /** Whose event it is, empty where that is null; undefined for the publishing client's thing. */
   readonly thing: Template<string> | undefined;
   /** The key of the instance that it goes to, worked out with that thing in scope; empty where it is null. */
@@ -41,6 +43,7 @@ export function compileInput(
   return {
     name,
     filter: input.topic,
+    role: input.role,
     thing: named(input.thing, "thing"),
     key,
     id: named(input.id, "id"),

@@ -1,39 +1,62 @@
 import type { Json } from "../contract/json.ts";
-import { type Fault, type FaultCode, Faults, writePath } from "./fault.ts";
+import { isDeployment, readDeployment, type WrittenDeployment } from "./deployment-file.ts";
+import { type Fault, type FaultCode, Faults, type PlacedFault, writePath } from "./fault.ts";
 import { compileFlow, type Flow } from "./flow.ts";
 import type { FlowFile } from "./schema.ts";
 import { checkShape } from "./shape.ts";
-import { readSource, type Source } from "./source.ts";
+import { readSources, type Source } from "./source.ts";
 
-/** A fault as it is told: with its place in the file. */
-export interface PlacedFault extends Omit<Fault, "path" | "place" | "also"> {
-  readonly file: string;
-  /** From 1. */
-  readonly line: number;
-  readonly column: number;
-  /** `machine.states.lit.on.motion[0].guard` */
-  readonly path: string;
+/** What stands in a file that is good, and all that is wrong with the rest of it. */
+export interface LoadedFile {
+  readonly flows: readonly Flow[];
+  /** They are good in themselves; what their flows say of them is checked with all files at hand. */
+  readonly deployments: readonly WrittenDeployment[];
+  /** Documents with an error. */
+  readonly faulty: number;
+  readonly faults: readonly PlacedFault[];
 }
 
+/** Reads and checks one file; every fault of it is reported at once. */
+export function loadFile(text: string, file: string): LoadedFile {
+  const flows: Flow[] = [];
+  const deployments: WrittenDeployment[] = [];
+  const faults: PlacedFault[] = [];
+  let faulty = 0;
+  for (const source of readSources(text)) {
+    const place = (fault: Fault): PlacedFault => placed(fault, file, source);
+    const { value } = source;
+    if (isDeployment(value)) {
+      const read = readDeployment(value, source.faults);
+      if (read !== undefined) deployments.push({ ...read, placed: place });
+      faults.push(...source.faults.all.map(place));
+    } else {
+      const shape = value === undefined ? undefined : checkShape(value, source.faults);
+      const flow = shape === undefined ? undefined : compileFlow(shape.file, source.faults);
+      const { all } = source.faults;
+      const told = shape?.whole === false ? all.filter(isOfItself) : all;
+      if (flow !== undefined && shape?.whole === true) flows.push(flow);
+      faults.push(...told.map(place));
+    }
+    if (source.faults.failed) faulty += 1;
+  }
+  return { flows, deployments, faulty, faults: faults.sort(byPlace) };
+}
+
+/** A file with one flow in it. */
 export interface LoadedFlow {
   /** undefined when there is an error among the faults. */
   readonly flow: Flow | undefined;
   readonly faults: readonly PlacedFault[];
 }
 
-/** Reads and checks one flow file; every fault of it is reported at once. */
 export function loadFlow(text: string, file: string): LoadedFlow {
-  const faults = new Faults();
-  const source = readSource(text, faults);
-  const shape = source.value === undefined ? undefined : checkShape(source.value, faults);
-  const flow = shape === undefined ? undefined : compileFlow(shape.file, faults);
-  const told = shape?.whole === false ? faults.all.filter(isOfItself) : faults.all;
-  return {
-    flow: shape?.whole === true ? flow : undefined,
-    faults: told
-      .map((fault) => placed(fault, file, source))
-      .sort((a, b) => a.line - b.line || a.column - b.column),
-  };
+  const { flows, faults } = loadFile(text, file);
+  return { flow: flows[0], faults };
+}
+
+/** In the order of the file. */
+function byPlace(a: PlacedFault, b: PlacedFault): number {
+  return a.line - b.line || a.column - b.column;
 }
 
 function placed(fault: Fault, file: string, source: Source): PlacedFault {
@@ -57,6 +80,7 @@ const dependent: ReadonlySet<FaultCode> = new Set([
   "unreachable-state",
   "unknown-command",
   "unknown-input",
+  "unknown-role",
   "never-heard",
   "never-used",
   "missing-initial",

@@ -14,7 +14,7 @@ import { parseDurationMs } from "../contract/time.ts";
 import { compileEffect, type FlowCommand } from "./actions.ts";
 import { compileCall, compileDuration } from "./call-request.ts";
 import { compileEventType, OWN_TYPES, ROUTE } from "./event-type.ts";
-import { compileExpression, machineVariables, type Scope } from "./expression.ts";
+import { compileExpression, type Scope, type Visible } from "./expression.ts";
 import { ExpressionError, within } from "./expression-error.ts";
 import type { Faults, Path } from "./fault.ts";
 import {
@@ -69,6 +69,7 @@ export interface MachineOptions {
   readonly microstepsMax: number;
   readonly commands: ReadonlyMap<string, FlowCommand>;
   readonly scope: MachineScope;
+  readonly visible: Visible;
 }
 
 /** @returns undefined when something in it cannot be compiled; `faults` then says what */
@@ -100,7 +101,7 @@ class MachineCompiler {
 
   root(machine: MachineConfig): XStateConfig {
     const context = this.#try(["machine", "context"], () =>
-      compileValue(machine.context ?? {}, machineVariables),
+      compileValue(machine.context ?? {}, this.#options.visible),
     );
     const at = this.#scoped;
     return {
@@ -166,7 +167,7 @@ class MachineCompiler {
       }
       const name = ms === undefined ? delay : String(ms);
       if (ms === undefined) {
-        const duration = this.#try(at, () => compileDuration(delay, machineVariables));
+        const duration = this.#try(at, () => compileDuration(delay, this.#options.visible));
         if (duration) this.delays[name] = (args) => duration(this.#scoped(args));
       }
       if (name in compiled) {
@@ -182,13 +183,15 @@ class MachineCompiler {
   }
 
   #output(config: StateConfig, path: Path): unknown {
-    const output = this.#try(path, () => compileValue(config.output ?? null, machineVariables));
+    const output = this.#try(path, () =>
+      compileValue(config.output ?? null, this.#options.visible),
+    );
     return (args: Args) => output?.(this.#scoped(args));
   }
 
   #invoke(invoke: InvokeConfig, path: Path): XStateConfig {
     const input = [...path, "input"];
-    const request = this.#try(input, () => compileCall(invoke.input, machineVariables));
+    const request = this.#try(input, () => compileCall(invoke.input, this.#options.visible));
     return {
       src: "call",
       ...(invoke.id === undefined ? {} : { id: invoke.id }),
@@ -226,7 +229,7 @@ class MachineCompiler {
   }
 
   #expressionGuard(source: string, path: Path): unknown {
-    const expression = this.#try(path, () => compileExpression(source, machineVariables));
+    const expression = this.#try(path, () => compileExpression(source, this.#options.visible));
     if (expression && expression.type !== "bool" && expression.type !== "dyn") {
       this.#faults.error(
         "expression",
@@ -257,10 +260,12 @@ class MachineCompiler {
     }
     if ("raise" in action) return this.#raise(action, path);
     if ("cancel" in action) {
-      const id = this.#try(path, () => compileText(String(action["cancel"]), machineVariables));
+      const id = this.#try(path, () =>
+        compileText(String(action["cancel"]), this.#options.visible),
+      );
       return cancel(((args: Args) => id?.(scoped(args))) as never);
     }
-    const effect = this.#try(path, () => compileEffect(action, this.#options.commands));
+    const effect = this.#try(path, () => compileEffect(action, this.#options));
     return { type: "millrace.effect", params: (args: Args) => effect?.(scoped(args)) };
   }
 
@@ -269,7 +274,7 @@ class MachineCompiler {
       const at = [...path, "assign", name];
       return [
         name,
-        this.#try(at, () => compileAssigned(value, machineVariables), quoteHint(value)),
+        this.#try(at, () => compileAssigned(value, this.#options.visible), quoteHint(value)),
       ] as const;
     });
     return (scope) =>
@@ -278,13 +283,15 @@ class MachineCompiler {
 
   #raise(action: ActionConfig, path: Path): unknown {
     const written = action["raise"] as string | JsonObject;
-    const event = this.#try([...path, "raise"], () => compileRaised(written));
+    const event = this.#try([...path, "raise"], () =>
+      compileRaised(written, this.#options.visible),
+    );
     this.#checkRaiseId(action["id"], [...path, "id"]);
     const delay = action["delay"] as string | number | undefined;
     const duration =
       delay === undefined
         ? undefined
-        : this.#try([...path, "delay"], () => compileDuration(delay, machineVariables));
+        : this.#try([...path, "delay"], () => compileDuration(delay, this.#options.visible));
     return raise(((args: Args) => event?.(this.#scoped(args))) as never, {
       ...(action["id"] === undefined ? {} : { id: String(action["id"]) }),
       ...(duration && { delay: ((args: Args) => duration(this.#scoped(args))) as never }),
@@ -320,14 +327,14 @@ class MachineCompiler {
 const initEvent = { type: "xstate.init" };
 
 /** The event of a `raise`: its members as they are written, below a type that is known to be one. */
-function compileRaised(raise: string | JsonObject): (scope: Scope) => JsonObject {
+function compileRaised(raise: string | JsonObject, visible: Visible): (scope: Scope) => JsonObject {
   if (typeof raise === "string") {
-    const type = compileEventType(raise, ROUTE);
+    const type = compileEventType(raise, visible, ROUTE);
     return (scope) => ({ type: type(scope) });
   }
   const { type: written, ...rest } = raise;
-  const type = within(["type"], () => compileEventType(String(written), ROUTE));
-  const members = compileValue(rest, machineVariables);
+  const type = within(["type"], () => compileEventType(String(written), visible, ROUTE));
+  const members = compileValue(rest, visible);
   return (scope) => ({ type: type(scope), ...(members(scope) as JsonObject) });
 }
 

@@ -34,7 +34,7 @@ function isDuration(value: string | number): boolean {
   );
 }
 
-const nameOf = (what: string) =>
+export const nameOf = (what: string) =>
   z
     .string()
     .regex(/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/, {
@@ -48,6 +48,10 @@ export const inputSchema = z
       description:
         "MQTT topic filter; `+` stands for one level, `#` at the end for all that follow",
       examples: ["site/+/motion"],
+    }),
+    role: text.optional().meta({
+      description: "In a flow with roles: the role of the thing whose event it is",
+      examples: ["sensor"],
     }),
     thing: text.optional().meta({
       description: "Whose event it is; by default the publishing client's thing",
@@ -79,6 +83,10 @@ export const commandSchema = z
     thing: text
       .optional()
       .meta({ description: "Whose command it is; the instance's own by default" }),
+    to: text.optional().meta({
+      description: "In a flow with roles: the role of the thing that it goes to",
+      examples: ["light"],
+    }),
     qos: z
       .union([z.literal(0), z.literal(1)])
       .optional()
@@ -95,6 +103,23 @@ export const commandSchema = z
     description: text.optional(),
   })
   .meta({ description: "An MQTT message that the flow may send" });
+
+/** As they stand in an expression: `roles.sensor.name`. */
+const roleName = member
+  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,63}$/, {
+    error: "a role starts with a letter, has letters, digits and _, and at most 64 of them",
+  })
+  .meta({ description: "The name of a role" });
+
+const ROLES_MAX = 100;
+
+const rolesSchema = z
+  .record(roleName, z.strictObject({ description: text.optional() }))
+  .refine((roles) => Object.keys(roles).length > 0, { error: "a flow with roles has one at least" })
+  .refine((roles) => Object.keys(roles).length <= ROLES_MAX, {
+    error: `a flow has at most ${ROLES_MAX} roles`,
+  })
+  .meta({ description: "What things a deployment binds; with them, the flow is deployed" });
 
 const callRequest = {
   url: text,
@@ -263,6 +288,7 @@ export const flowSchema = z
       description: "How long an ended instance stays findable; 7d by default",
     }),
     params: z.record(member, json).optional(),
+    roles: rolesSchema.optional(),
     inputs: z.record(nameOf("an input"), inputSchema).optional(),
     commands: z.record(nameOf("a command"), commandSchema).optional(),
     machine,

@@ -1,11 +1,21 @@
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import {
+  type Document,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+} from "yaml";
 import type { Json } from "../contract/json.ts";
-import type { Faults, Path, Place } from "./fault.ts";
+import { Faults, type Path, type Place } from "./fault.ts";
 
-/** A flow file's text: YAML 1.2, of which JSON is a part, with the place of every member. */
+/** One document of a file: YAML 1.2, of which JSON is a part, with the place of every member. */
 export interface Source {
   /** undefined when the text could not be read at all. */
   readonly value: Json | undefined;
+  /** What is wrong with its text; whoever reads on adds to it. */
+  readonly faults: Faults;
   /** Where a member stands, from 1; of the nearest member above, when it is absent. */
   locate(path: Path): Place;
 }
@@ -15,32 +25,53 @@ const ALIASES_MAX = 100;
 const TEXT_BYTES_MAX = 1_000_000;
 const DEPTH_MAX = 100;
 
-export function readSource(text: string, faults: Faults): Source {
-  const lines = new LineCounter();
-  const nowhere = { value: undefined, locate: () => ({ line: 1, column: 1 }) };
+/** The documents of a file, one at least. */
+export function readSources(text: string): readonly Source[] {
   if (text.length > TEXT_BYTES_MAX) {
-    faults.syntax(`the file has ${text.length} characters; ${TEXT_BYTES_MAX} is the most`);
-    return nowhere;
+    return [unread(`the file has ${text.length} characters; ${TEXT_BYTES_MAX} is the most`)];
   }
   if (deepest(text) > DEPTH_MAX) {
-    faults.syntax(`the file nests deeper than ${DEPTH_MAX} levels`);
-    return nowhere;
+    return [unread(`the file nests deeper than ${DEPTH_MAX} levels`)];
   }
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const lines = new LineCounter();
+  const documents: readonly Document[] = parseAllDocuments(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+  });
+  // What stands behind the last `---` is mostly nothing.
+  const written = documents.filter((one) => one.errors.length > 0 || one.contents !== null);
+  const [first] = documents;
+  if (written.length > 0) return written.map((document) => readDocument(document, lines));
+  return [first === undefined ? empty() : readDocument(first, lines)];
+}
+
+function readDocument(document: Document, lines: LineCounter): Source {
+  const faults = new Faults();
   if (document.errors.length > 0) {
     for (const error of document.errors) {
       const { line, col } = lines.linePos(error.pos[0]);
       faults.syntax(error.message, { line, column: col });
     }
-    return nowhere;
+    return { value: undefined, faults, locate: () => top };
   }
   try {
     const value = document.toJS({ maxAliasCount: ALIASES_MAX }) as Json;
-    return { value, locate: (path) => placeOf(document.contents, path, lines) };
+    return { value, faults, locate: (path) => placeOf(document.contents as Node, path, lines) };
   } catch (error) {
-    faults.syntax(error instanceof Error ? error.message : String(error));
-    return nowhere;
+    return unread(error instanceof Error ? error.message : String(error));
   }
+}
+
+const top: Place = { line: 1, column: 1 };
+
+function unread(why: string): Source {
+  const faults = new Faults();
+  faults.syntax(why);
+  return { value: undefined, faults, locate: () => top };
+}
+
+function empty(): Source {
+  return { value: null, faults: new Faults(), locate: () => top };
 }
 
 /** An upper bound of the nesting, before a recursive parser meets it. */

@@ -1,5 +1,5 @@
 import { isJsonObject, type Json } from "../contract/json.ts";
-import { compileExpression, type Expression, type Scope, type Variable } from "./expression.ts";
+import { compileExpression, type Expression, type Scope, type Visible } from "./expression.ts";
 import { ExpressionError, within } from "./expression-error.ts";
 
 /**
@@ -24,7 +24,7 @@ function constant<T extends Json>(value: T): Template<T> {
 type Part = string | Expression;
 
 /** Cuts text into plain parts and expressions. @throws ExpressionError for a `${` without its `}` */
-function partsOf(text: string, visible: readonly Variable[]): Part[] {
+function partsOf(text: string, visible: Visible): Part[] {
   const parts: Part[] = [];
   let plain = "";
   let i = 0;
@@ -72,7 +72,7 @@ function union(sets: readonly ReadonlySet<string>[]): ReadonlySet<string> {
 }
 
 /** Text that is always a string in the end: messages, addresses. */
-export function compileText(text: string, visible: readonly Variable[]): Template<string> {
+export function compileText(text: string, visible: Visible): Template<string> {
   return compileParts(text, visible, (parts, scope) =>
     parts.map((part) => (typeof part === "string" ? part : written(part(scope)))).join(""),
   );
@@ -82,7 +82,7 @@ export function compileText(text: string, visible: readonly Variable[]): Templat
  * Text that names something: a topic, a thing, a key. A name with a hole in it would be another name:
  * where a value in it is null, it comes out empty.
  */
-export function compileName(text: string, visible: readonly Variable[]): Template<string> {
+export function compileName(text: string, visible: Visible): Template<string> {
   return compileParts(text, visible, (parts, scope) => {
     let name = "";
     for (const part of parts) {
@@ -96,7 +96,7 @@ export function compileName(text: string, visible: readonly Variable[]): Templat
 
 function compileParts(
   text: string,
-  visible: readonly Variable[],
+  visible: Visible,
   render: (parts: readonly Part[], scope: Scope) => string,
 ): Template<string> {
   const parts = partsOf(text, visible);
@@ -107,12 +107,12 @@ function compileParts(
 }
 
 /** A JSON value with expressions in its strings, at any depth. */
-export function compileValue(value: Json, visible: readonly Variable[]): Template {
+export function compileValue(value: Json, visible: Visible): Template {
   if (typeof value === "string") return compileString(value, visible);
   return compileNested(value, (inner) => compileValue(inner, visible));
 }
 
-function compileString(text: string, visible: readonly Variable[]): Template {
+function compileString(text: string, visible: Visible): Template {
   const parts = partsOf(text, visible);
   const [only] = parts;
   if (parts.length === 1 && typeof only === "function") return only;
@@ -120,7 +120,7 @@ function compileString(text: string, visible: readonly Variable[]): Template {
 }
 
 /** A JSON value whose strings, at any depth, are expressions: the values of an `assign`. */
-export function compileAssigned(value: Json, visible: readonly Variable[]): Template {
+export function compileAssigned(value: Json, visible: Visible): Template {
   if (typeof value === "string") return compileExpression(value, visible);
   return compileNested(value, (inner) => compileAssigned(inner, visible));
 }

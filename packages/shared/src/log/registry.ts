@@ -3,9 +3,11 @@ import { parseRegistryRecord, type RegistryRecord } from "../contract/registry-r
 import { isOperational } from "../errors/operational.ts";
 import type { Catalogue } from "../flow/catalogue.ts";
 import { type Clock, randomName, sleep } from "../ports/clock.ts";
-import type { EventLog, LogRecord } from "../ports/event-log.ts";
+import type { EventLog, LogRecord, NewRecord } from "../ports/event-log.ts";
 
 const REPEAT_MS = 200;
+/** What one append holds at most, unless one record is more. */
+const APPEND_CHARS_MAX = 500_000;
 
 /**
  * The registry as one process keeps up with it: all of it read at start, then followed.
@@ -48,23 +50,27 @@ export class Registry {
     }
   }
 
-  /** Resolves when the log has the record and this process has read it. */
-  async publish(record: RegistryRecord): Promise<void> {
-    this.#n += 1;
-    const header = JSON.stringify({ v: 1, kind: record.kind, w: this.#writer, n: this.#n });
-    const key = "name" in record ? `${record.ns}/${record.name}` : null;
-    const append = this.#appending.then(() =>
-      this.#appendUntilAnswered({ key, header, value: JSON.stringify(record) }),
-    );
-    this.#appending = append.catch(() => {});
-    await append;
+  /** Resolves when the log has the records and this process has read them. */
+  async publish(...records: readonly RegistryRecord[]): Promise<void> {
+    for (const batch of batchesOf(records.map((record) => this.#stamped(record)))) {
+      const append = this.#appending.then(() => this.#appendUntilAnswered(batch));
+      this.#appending = append.catch(() => {});
+      await append;
+    }
     await this.read();
   }
 
-  async #appendUntilAnswered(record: { key: string | null; header: string; value: string }) {
+  #stamped(record: RegistryRecord): NewRecord {
+    this.#n += 1;
+    const header = JSON.stringify({ v: 1, kind: record.kind, w: this.#writer, n: this.#n });
+    const key = "name" in record ? `${record.ns}/${record.name}` : null;
+    return { key, header, value: JSON.stringify(record) };
+  }
+
+  async #appendUntilAnswered(records: readonly NewRecord[]) {
     for (;;) {
       try {
-        return await this.#log.append("registry", 0, [record]);
+        return await this.#log.append("registry", 0, records);
       } catch (error) {
         if (!isOperational(error, "LOG-002")) throw error;
         await sleep(this.#clock, REPEAT_MS);
@@ -92,4 +98,19 @@ export class Registry {
   async stop(): Promise<void> {
     await this.#stop?.();
   }
+}
+
+function batchesOf(records: readonly NewRecord[]): NewRecord[][] {
+  const batches: NewRecord[][] = [];
+  let room = 0;
+  for (const record of records) {
+    const size = (record.value?.length ?? 0) + 200; // a rough 200 for its key and header
+    if (size > room) {
+      batches.push([]);
+      room = APPEND_CHARS_MAX;
+    }
+    batches.at(-1)?.push(record);
+    room -= size;
+  }
+  return batches;
 }

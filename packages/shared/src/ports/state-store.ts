@@ -34,8 +34,8 @@ export interface InstanceIndex {
   /** Active states as paths, `a` and `a.b`; none of an ended instance. */
   readonly states: readonly string[];
   readonly status: Instance["status"];
-  /** `ns/thing`, encoded. */
-  readonly thing?: string;
+  /** Each as `ns/thing`, encoded; several of an instance of a deployment. */
+  readonly things?: readonly string[];
   /** Its earliest timer or deadline. */
   readonly due?: EpochMs;
   /** Whether it owes an effect that was put aside. */

@@ -318,7 +318,7 @@ function keysOf(partition: number, id: InstanceId, index: InstanceIndex): Map<st
     [BY_FLOW, index.flow, id],
     ...index.states.map((state) => [BY_STATE, `${index.flow} ${state}`, id]),
   ];
-  if (index.thing !== undefined) keys.push([BY_THING, index.thing, id]);
+  for (const thing of index.things ?? []) keys.push([BY_THING, thing, id]);
   if (index.due !== undefined) keys.push([DUE, partition, index.due, id]);
   if (index.parked) keys.push([PARKED, partition, id]);
   const short = keys.filter((key) => Buffer.byteLength(key.join(" ")) <= KEY_BYTES_MAX);

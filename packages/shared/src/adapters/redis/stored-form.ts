@@ -37,10 +37,10 @@ export function rejectionList({ rejections }: PartitionChange): (string | number
   return rejections.flatMap((one) => [one.offset, one.at, JSON.stringify(one)]);
 }
 
-/** What an instance is found by; `f` its flow, `s` an active state, `t` its thing, `x` its status. */
-function namesOf({ flow, states, thing, status }: InstanceIndex): string[] {
+/** What an instance is found by; `f` its flow, `s` an active state, `t` a thing of it, `x` its status. */
+function namesOf({ flow, states, things = [], status }: InstanceIndex): string[] {
   const names = [`f ${flow}`, ...states.map((state) => `s ${flow} ${state}`)];
-  if (thing !== undefined) names.push(`t ${thing}`);
+  for (const thing of things) names.push(`t ${thing}`);
   names.push(`x ${status}`);
   return names;
 }
@@ -52,10 +52,10 @@ export function indexOf(value: string): InstanceIndex {
   const states = names
     .filter((name) => name.startsWith("s "))
     .map((name) => name.slice(3 + flow.length));
-  const thing = names.find((name) => name.startsWith("t "))?.slice(2);
+  const things = names.filter((name) => name.startsWith("t ")).map((name) => name.slice(2));
   const status = (names.find((name) => name.startsWith("x "))?.slice(2) ??
     "running") as InstanceIndex["status"];
-  return { flow, states, status, parked: false, ...(thing !== undefined && { thing }) };
+  return { flow, states, status, parked: false, things };
 }
 
 export function jsonOf(value: string): string {

@@ -72,12 +72,13 @@ function changeOf(
   const ids = last?.ids ?? [];
   return {
     in: input.offset,
+    ...(input.things !== undefined && { things: input.things }),
     ...(input.id !== undefined && {
       ids: [...ids, input.id].slice(-world.limits.eventIdsMax),
     }),
     ...(running === undefined && {
       generation: input.offset,
-      thing: input.thing,
+      ...(input.things === undefined && { thing: input.thing }),
       // What the last generation left owed is still to be carried out.
       ...(last?.owed && { owed: last.owed }),
     }),

@@ -30,6 +30,10 @@ export function decideSignal(
       `flow version ${running.version} is not in the registry`,
     );
   }
+  const things = running === undefined && flow.roles ? world.bindings(to) : undefined;
+  if (running === undefined && flow.roles && things === undefined) {
+    return reject(turn, "no-instance", `there is no deployment \`${to.key}\` of ${flow.name}`);
+  }
   if (flow.strict && !flow.vocabulary.hears(type)) {
     return reject(
       turn,
@@ -52,6 +56,7 @@ export function decideSignal(
         ids,
         ...(running === undefined && {
           generation: input.offset,
+          ...(things && { things }),
           ...(instance?.owed && { owed: instance.owed }),
         }),
       },

@@ -17,6 +17,7 @@ export function checkInputs(file: FlowFile, key: Template<string>, faults: Fault
       .find(
         ([, other]) =>
           filtersMeet(other.topic, input.topic) &&
+          other.role === input.role &&
           (other.thing === input.thing || !key.uses.has("thing")),
       );
     if (taker === undefined) continue;
