@@ -21,6 +21,7 @@ import {
 import { partitionOf } from "@millrace/shared/contract/partition";
 import type { DeviceInput, Input } from "@millrace/shared/core/input";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
+import { Budget } from "@millrace/shared/flow/budget";
 import type { Scope } from "@millrace/shared/flow/expression";
 import { type FlowInput, PayloadError, readPayload } from "@millrace/shared/flow/input";
 import type { Route } from "@millrace/shared/flow/routing";
@@ -271,6 +272,7 @@ class DeviceReading {
       topic: this.#levels,
       now: this.#at,
       params,
+      budget: new Budget(),
     };
   }
 }

@@ -110,6 +110,7 @@ class Transition {
     scope.start = event ?? {};
     scope.topic = levels;
     scope.now = at;
+    scope.budget.renew();
   }
 
   #gather(actions: readonly Action[]): void {

@@ -1,5 +1,6 @@
 /** Every fault that the loader finds, with its line, path and words: one table, in the order of the checks. */
 import { describe, expect, test } from "vitest";
+import { Budget } from "./budget.ts";
 import { type FaultCode, Faults } from "./fault.ts";
 import { loadFlow, writeFault } from "./load.ts";
 import { compileMachine } from "./machine.ts";
@@ -428,7 +429,9 @@ describe("the loader", () => {
 
   test("tells what XState says, where it knows better", () => {
     const faults = new Faults();
-    const scope = { event: {}, start: {}, context: {}, thing: {}, topic: [], now: 0, params: {} };
+    const budget = new Budget();
+    const seen = { event: {}, context: {}, thing: {}, topic: [], now: 0, params: {} };
+    const scope = { ...seen, start: {}, budget };
     const options = { name: "x", microstepsMax: 10, commands: new Map(), scope };
     expect(compileMachine({ always: "#gone" }, options, faults)).toBeUndefined();
     expect(faults.all).toMatchObject([

@@ -4,6 +4,7 @@ import type { Json, JsonObject } from "../contract/json.ts";
 import { DEFAULT_NAMESPACE } from "../contract/names.ts";
 import { parseDurationMs } from "../contract/time.ts";
 import type { FlowCommand } from "./actions.ts";
+import { Budget } from "./budget.ts";
 import { compileDuration } from "./call-request.ts";
 import { checkEvents } from "./check/events.ts";
 import { checkInputs } from "./check/inputs.ts";
@@ -88,6 +89,7 @@ export function compileFlow(
     topic: [],
     now: 0,
     params,
+    budget: new Budget(),
   };
   const compiled = compileMachine(
     machine,

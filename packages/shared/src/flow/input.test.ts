@@ -1,6 +1,7 @@
 import { encode } from "cbor-x";
 import { describe, expect, test } from "vitest";
 import type { Json, JsonObject } from "../contract/json.ts";
+import { Budget } from "./budget.ts";
 import type { Scope } from "./expression.ts";
 import { type FlowInput, PayloadError, readPayload } from "./input.ts";
 import { loadFlow, writeFault } from "./load.ts";
@@ -19,7 +20,15 @@ function inputOf(input: JsonObject, rest: JsonObject = {}): FlowInput {
 }
 
 function scopeOf(event: JsonObject, topic = ["a", "b"]): Scope {
-  return { event, context: {}, thing: { name: "t1" }, topic, now: 0, params: {} };
+  return {
+    event,
+    context: {},
+    thing: { name: "t1" },
+    topic,
+    now: 0,
+    params: {},
+    budget: new Budget(),
+  };
 }
 
 describe("an input", () => {
