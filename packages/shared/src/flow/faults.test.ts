@@ -6,7 +6,7 @@ import { loadFlow, writeFault } from "./load.ts";
 import { compileMachine } from "./machine.ts";
 
 /** A flow file below its name; each fault stands behind its line: `# ← code path | words of the message`. */
-const cases: Readonly<Record<string, string>> = {
+const cases: Record<string, string> = {
   // ---- text
   "a text that is no YAML": `
 machine: @x # ← syntax | Plain value cannot start with reserved character @`,
@@ -342,6 +342,27 @@ machine:
   on: { "*": { actions: { log: x } } }`,
 };
 
+Object.assign(cases, {
+  "a machine with too much of something": `
+machine: # ← too-large machine | 101 states that may be active at once; 100 is the most
+  type: parallel
+  states:
+${lines(101, (i) => `    s${i}: {}`)}`,
+  "a machine with too many states": `
+machine: # ← too-large machine | 1002 states; 1000 is the most
+  initial: s0
+  states:
+${lines(1_001, (i) => `    s${i}: {}`)}`,
+  "a machine with too many transitions": `
+machine: # ← too-large machine | 5001 transitions; 5000 is the most
+  on:
+${lines(5_001, (i) => `    e${i}: {}`)}`,
+});
+
+function lines(count: number, line: (i: number) => string): string {
+  return Array.from({ length: count }, (_, i) => line(i)).join("\n");
+}
+
 /** Those that no file is known to have. */
 const elsewhere: readonly FaultCode[] = ["xstate"];
 
@@ -368,6 +389,7 @@ const codes: Record<FaultCode, true> = {
   "never-heard": true,
   "never-used": true,
   "overlapping-inputs": true,
+  "too-large": true,
   xstate: true,
 };
 
@@ -409,6 +431,19 @@ describe("the loader", () => {
     expect(flow).toBeUndefined();
     expect(faults).toMatchObject([{ code: "syntax", line: 1, column: 1 }]);
     expect(faults[0]?.message).toContain(words);
+  });
+
+  test("tells 500 faults and no more; the file is at fault with each of them", () => {
+    const text = `flow: x\nmachine: {}\n${lines(600, (i) => `m${i}: {}`)}`;
+    const { flow, faults } = loadFlow(text, "flow.yaml");
+    expect([flow, faults.length]).toEqual([undefined, 500]);
+  });
+
+  test("names no near one of a name that is long: to compare two takes the time of both lengths", () => {
+    const name = "s".repeat(100_000);
+    const text = `flow: x\nmachine: { initial: ${name}x, states: { ${name}: {} } }`;
+    const { faults } = loadFlow(text, "flow.yaml");
+    expect(faults.some(({ message }) => message.includes("did you mean"))).toBe(false);
   });
 
   test("says a file's place, path and reason in one line", () => {

@@ -11,6 +11,7 @@ import { checkInputs } from "./check/inputs.ts";
 import { checkNames } from "./check/names.ts";
 import { checkReach } from "./check/reach.ts";
 import { checkRest } from "./check/rest.ts";
+import { checkSize } from "./check/size.ts";
 import { checkTargets } from "./check/targets.ts";
 import { compileEffectName } from "./effect-name.ts";
 import { inputVariables, machineVariables } from "./expression.ts";
@@ -67,6 +68,7 @@ export function compileFlow(
 ): Flow | undefined {
   const machine = file.machine as unknown as MachineConfig;
   const structure = new Structure(machine, file.flow);
+  if (!checkSize(structure, faults)) return undefined;
   const vocabulary = vocabularyOf(structure.root);
   const params = (file.params ?? {}) as JsonObject;
   const key = compileKey(file.key ?? "${thing.name}", faults);

@@ -1,4 +1,13 @@
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import {
+  type Document,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from "yaml";
 import type { Json } from "../contract/json.ts";
 import type { Faults, Path, Place } from "./fault.ts";
 
@@ -26,7 +35,12 @@ export function readSource(text: string, faults: Faults): Source {
     faults.syntax(`the file nests deeper than ${DEPTH_MAX} levels`);
     return nowhere;
   }
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: false, // it holds each key against all others
+    logLevel: "error", // its warnings would go to stderr
+  });
   if (document.errors.length > 0) {
     for (const error of document.errors) {
       const { line, col } = lines.linePos(error.pos[0]);
@@ -34,6 +48,12 @@ export function readSource(text: string, faults: Faults): Source {
     }
     return nowhere;
   }
+  const repeated = repeatedKeys(document);
+  for (const at of repeated) {
+    const { line, col } = lines.linePos(at);
+    faults.syntax("Map keys must be unique", { line, column: col });
+  }
+  if (repeated.length > 0) return nowhere;
   try {
     const value = document.toJS({ maxAliasCount: ALIASES_MAX }) as Json;
     return { value, locate: (path) => placeOf(document.contents, path, lines) };
@@ -41,6 +61,22 @@ export function readSource(text: string, faults: Faults): Source {
     faults.syntax(error instanceof Error ? error.message : String(error));
     return nowhere;
   }
+}
+
+/** Where members stand whose name came before. */
+function repeatedKeys(document: Document): number[] {
+  const places: number[] = [];
+  visit(document, {
+    Map(_, { items }) {
+      const names = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (names.has(key.value)) places.push(key.range?.[0] ?? 0);
+        names.add(key.value);
+      }
+    },
+  });
+  return places;
 }
 
 /** An upper bound of the nesting, before a recursive parser meets it. */
@@ -53,7 +89,7 @@ function deepest(text: string): number {
   }
   let indent = 0;
   for (const line of text.split("\n")) {
-    indent = Math.max(indent, /^[ -]*/.exec(line)?.[0].length ?? 0);
+    indent = Math.max(indent, /^[ ?-]*/.exec(line)?.[0].length ?? 0);
   }
   return Math.max(most, indent / 2);
 }
