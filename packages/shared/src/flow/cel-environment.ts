@@ -1,7 +1,7 @@
 import { Environment } from "@marcbachmann/cel-js";
 import { spend } from "./cel-meter.ts";
 import type { Variable } from "./expression.ts";
-import { compilePattern, madePattern, type Pattern, patternSize } from "./patterns.ts";
+import { compilePattern, madePattern, matchUnits, type Pattern, patternSize } from "./patterns.ts";
 
 /**
  * CEL, with numbers that behave as JSON numbers do.
@@ -91,8 +91,6 @@ export function keepPattern(pattern: string): void {
 
 /** What it costs to compile a pattern, for each character of it and for a size of 1. */
 const COMPILE_UNITS = 200;
-/** Characters, times the pattern's size, that cost as much as a node. */
-const CELLS_PER_UNIT = 8;
 
 function matches(text: string, pattern: string): boolean {
   let found = written.get(pattern);
@@ -101,6 +99,6 @@ function matches(text: string, pattern: string): boolean {
     spend(COMPILE_UNITS * patternSize(pattern));
     found = madePattern(pattern);
   }
-  spend((text.length * found.size) / CELLS_PER_UNIT);
+  spend(matchUnits(found, text));
   return found.isIn(text);
 }

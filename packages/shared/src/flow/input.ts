@@ -3,8 +3,9 @@ import { decodeCbor } from "./cbor.ts";
 import { inputVariables } from "./expression.ts";
 import { ExpressionError } from "./expression-error.ts";
 import type { Faults, Path } from "./fault.ts";
-import { compilePayloadSchema, type Misfit, SchemaError } from "./payload-schema.ts";
+import { compilePayloadSchema, type Misfit } from "./payload-schema.ts";
 import type { InputFile } from "./schema.ts";
+import { SchemaError } from "./schema-error.ts";
 import { compileName, type Template } from "./template.ts";
 import { filterFault } from "./topic.ts";
 

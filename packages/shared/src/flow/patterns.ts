@@ -12,6 +12,14 @@ export interface Pattern {
   isIn(text: string): boolean;
 }
 
+/** Characters, times the pattern's size, that cost as much as a node of an expression. */
+const CELLS_PER_UNIT = 8;
+
+/** What it costs to look for a pattern in a text. */
+export function matchUnits(pattern: Pattern, text: string): number {
+  return (text.length * pattern.size) / CELLS_PER_UNIT;
+}
+
 /** Of a pattern that stands in a flow, and is compiled once. */
 const SIZE_MAX = 10_000;
 /** Of a pattern that an expression makes out of data, and that may be another one each time. */
