@@ -62,7 +62,7 @@ const hostileNumber: fc.Arbitrary<number> = fc.oneof(
 );
 
 /** JSON with an object's own members as names, deep or wide. */
-const hostileJson: fc.Arbitrary<unknown> = fc.oneof(
+export const hostileJson: fc.Arbitrary<unknown> = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
   hostileText,
   hostileNumber,
