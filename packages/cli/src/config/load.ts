@@ -75,7 +75,7 @@ function fromFile(path: string): Map<SettingName, Given> {
 function readYaml(path: string): Record<string, unknown> {
   let content: unknown;
   try {
-    content = parse(readFileSync(path, "utf8")) ?? {};
+    content = parse(readFileSync(path, "utf8"), { logLevel: "error" }) ?? {};
   } catch (error) {
     throw wrong(path, path, messageOf(error).split("\n")[0] ?? "", "YAML that can be read");
   }
