@@ -5,8 +5,11 @@ import * as fc from "fast-check";
 import { loadConfig } from "@millrace/cli/config/load";
 import { settings } from "@millrace/cli/config/settings";
 import { isOperational } from "@millrace/shared/errors/operational";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { draws, hostileJson, hostileText } from "./draws.ts";
+
+// How long it takes depends on how much is drawn, and by how busy a machine.
+vi.setConfig({ testTimeout: 600_000 });
 
 /** Settings of any kind are taken, or refused in one sentence that names the setting and keeps secrets. */
 

@@ -4,8 +4,11 @@ import { Budget } from "@millrace/shared/flow/budget";
 import { compileExpression, machineVariables } from "@millrace/shared/flow/expression";
 import { ExpressionError } from "@millrace/shared/flow/expression-error";
 import { loadFlow } from "@millrace/shared/flow/load";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { bent, draws, hostileJson, hostileText } from "./draws.ts";
+
+// How long it takes depends on how much is drawn, and by how busy a machine.
+vi.setConfig({ testTimeout: 600_000 });
 
 /** Expressions and flow files of any kind: worked out or refused in words of ours, and within a budget. */
 

@@ -2,10 +2,13 @@ import { RawClient } from "@millrace/gateway/listen/testing/raw-client";
 import { closeGateways, openGateway, until } from "@millrace/gateway/listen/testing/open-gateway";
 import * as fc from "fast-check";
 import { madePattern } from "@millrace/shared/flow/patterns";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { DispatchedWorld } from "../support/dispatched-world.ts";
 import { settle } from "../support/sim-clock.ts";
 import { bent, hostileBytes } from "./draws.ts";
+
+// How long it takes depends on how much is drawn, and by how busy a machine.
+vi.setConfig({ testTimeout: 600_000 });
 
 /** Ten thousand of each: what is held for them goes back to what it was. */
 

@@ -1,10 +1,13 @@
 import * as fc from "fast-check";
 import { logKey } from "@millrace/shared/contract/names";
 import { compilePublished } from "@millrace/shared/flow/load";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DispatchedWorld } from "../support/dispatched-world.ts";
 import { settle } from "../support/sim-clock.ts";
 import { bent, draws, hostileBytes, hostileText } from "./draws.ts";
+
+// How long it takes depends on how much is drawn, and by how busy a machine.
+vi.setConfig({ testTimeout: 600_000 });
 
 /**
  * Records that somebody wrote straight into the log. What an input cannot be is a rejection; whatever

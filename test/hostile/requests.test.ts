@@ -3,9 +3,13 @@ import * as fc from "fast-check";
 import { operationsOf } from "@millrace/cli/compose/operations";
 import { type ApiServer, startApi } from "@millrace/gateway/api/server";
 import { MemoryStateStore } from "@millrace/shared/adapters/memory/state-store";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { until } from "../support/until.ts";
 import { simulate, type World } from "../support/world.ts";
 import { draws, hostileJson, hostileText } from "./draws.ts";
+
+// How long it takes depends on how much is drawn, and by how busy a machine.
+vi.setConfig({ testTimeout: 600_000 });
 
 /** Requests of any kind get an answer that says what is wrong; none of them is a fault of ours. */
 
@@ -151,6 +155,22 @@ describe("a request of any kind", () => {
       draws(400),
     );
     expect(faults).toEqual([]);
+  });
+
+  test("leaves nothing behind, three thousand times", async () => {
+    const open = (): number =>
+      process.getActiveResourcesInfo().filter((kind) => kind === "TCPSocketWrap").length;
+    const before = open();
+    const requests = fc.sample(fc.oneof(get, post), { seed: 1, numRuns: 100 });
+    let answers = 0;
+    for (let round = 0; round < 30; round++) {
+      const all = requests.map((request) => answerTo(Buffer.from(request)));
+      for (const answer of await Promise.all(all)) if (answer.startsWith("HTTP/1.1 ")) answers += 1;
+    }
+    expect(answers).toBe(3_000);
+    await until(() => open() <= before);
+    expect(faults).toEqual([]);
+    expect(world.process.events.queuedBytes).toBe(0);
   });
 
   test("changes nothing for the next one", async () => {
