@@ -41,7 +41,7 @@ const rejectionCodes: Record<RejectionCode, "shown" | "not in this version"> = {
   "effect-failed": "shown",
   poison: "not in this version",
 };
-const faultCodes: Record<FaultCode, "shown" | "not known to happen"> = {
+const faultCodes: Record<FaultCode, "shown" | "not known to happen" | "too long to show"> = {
   syntax: "shown",
   "unknown-member": "shown",
   "missing-member": "shown",
@@ -67,6 +67,7 @@ const faultCodes: Record<FaultCode, "shown" | "not known to happen"> = {
   "unknown-role": "shown",
   "unknown-flow": "shown",
   "duplicate-deployment": "shown",
+  "too-large": "too long to show",
   xstate: "not known to happen",
 };
 const effectKinds: Record<Effect["kind"], true> = {

@@ -23,6 +23,11 @@ export class SimClock implements Clock {
     return this.#now;
   }
 
+  /** Timers that are set. */
+  get pending(): number {
+    return this.#timers.size;
+  }
+
   after(ms: number, call: () => void): () => void {
     this.#set += 1;
     const id = this.#set;

@@ -64,6 +64,7 @@ export function loadConfig(input: ConfigInput): Config {
 }
 
 const names = Object.keys(settings) as SettingName[];
+const SHOWN_CHARACTERS_MAX = 200;
 
 function fromFile(path: string): Map<SettingName, Given> {
   if (!existsSync(path)) return new Map();
@@ -78,7 +79,7 @@ function fromFile(path: string): Map<SettingName, Given> {
 function readYaml(path: string): Record<string, unknown> {
   let content: unknown;
   try {
-    content = parse(readFileSync(path, "utf8")) ?? {};
+    content = parse(readFileSync(path, "utf8"), { logLevel: "error" }) ?? {};
   } catch (error) {
     throw wrong(path, path, messageOf(error).split("\n")[0] ?? "", "YAML that can be read");
   }
@@ -128,14 +129,20 @@ function check(setting: SettingName, given: Given | undefined): unknown {
   const { schema, wanted } = settings[setting];
   const parsed = schema.safeParse(given.value);
   if (parsed.success) return parsed.data;
-  const secret = "secret" in settings[setting];
-  const shown = secret ? hidden(String(given.value)) : String(given.value);
+  const { value } = given;
+  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  const shown = "secret" in settings[setting] && !isAddress(text) ? "…" : withoutLogins(text);
   throw wrong(given.name, given.source, shown, wanted);
 }
 
-/** A secret value as it may be shown: addresses without their password, tokens not at all. */
-function hidden(value: string): string {
-  return value.includes("://") ? value.replace(/\/\/[^@/]*@/, "//…@") : "…";
+/** Of secrets, addresses are shown, and tokens not at all. */
+function isAddress(text: string): boolean {
+  return /^[a-z+]+:\/\//.test(text);
+}
+
+/** As it may be shown: a password may stand in what is no address of ours, too. */
+function withoutLogins(text: string): string {
+  return text.replaceAll(/\/\/[^@/]*@/g, "//…@");
 }
 
 function stateBeside(logUrl: string): string {
@@ -169,8 +176,9 @@ function refuseApart({ logUrl, sources }: Config, role: string | undefined): voi
   );
 }
 
-function refuseOpenHost({ host, token }: Config): void {
-  if (token !== undefined || isLoopback(host)) return;
+function refuseOpenHost({ host: given, token }: Config): void {
+  if (token !== undefined || isLoopback(given)) return;
+  const host = cut(withoutLogins(given));
   throw new OperationalError(
     "CONFIG-003",
     { host },
@@ -187,12 +195,18 @@ function sourcesOf(given: ReadonlyMap<SettingName, Given>): Record<SettingName, 
   return Object.fromEntries(entries) as Record<SettingName, string>;
 }
 
+/** What somebody gave, as far as it helps to find it. */
+function cut(text: string): string {
+  return text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text;
+}
+
 function unknown(
-  name: string,
+  given: string,
   from: string,
   known: readonly string[],
 ): OperationalError<"CONFIG-001"> {
-  const near = nearest(name, known);
+  const name = cut(given);
+  const near = nearest(given, known);
   const hint = near === undefined ? `known are ${known.join(", ")}` : `did you mean ${near}?`;
   return new OperationalError(
     "CONFIG-001",
@@ -204,9 +218,10 @@ function unknown(
 function wrong(
   name: string,
   from: string,
-  value: string,
+  given: string,
   wanted: string,
 ): OperationalError<"CONFIG-002"> {
+  const value = cut(given);
   return new OperationalError(
     "CONFIG-002",
     { name, from, value, wanted },

@@ -14,6 +14,7 @@ import {
   logKey,
 } from "@millrace/shared/contract/names";
 import { partitionOf } from "@millrace/shared/contract/partition";
+import { readJournalValue } from "@millrace/shared/contract/read-value";
 import { type Bookmark, gapError, JournalReader } from "@millrace/shared/contract/reader";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { owedKey } from "@millrace/shared/core/decide/result";
@@ -62,7 +63,7 @@ export class PartitionDispatch {
     return this.#progress.bookmark;
   }
 
-  /** @throws OperationalError LOG-005 when the log has lost records */
+  /** @throws OperationalError LOG-005 when the log has lost records, LOG-007 when one cannot be read */
   take(records: readonly LogRecord[]): void {
     for (const record of records) this.#takeOne(record);
     this.#holdBack();
@@ -88,7 +89,7 @@ export class PartitionDispatch {
       record.key !== null && (commands.watches(record.key) || calls.watches(record.key));
     const recovering = record.offset < this.#recoverUntil;
     if (header.fx === undefined && !watched && !recovering) return;
-    const step = JSON.parse(record.value?.toString("utf8") ?? "null") as Step;
+    const step = readJournalValue("step", record, this.#partition);
     if (header.fx !== undefined) {
       const ticket = this.#progress.open(before);
       ticket.add(); // held until all of the step's effects are under way

@@ -1,6 +1,7 @@
 import { parseJournalHeader, type Step } from "@millrace/shared/contract/journal-record";
 import { type InstanceRef, instanceId, logKey } from "@millrace/shared/contract/names";
 import { partitionOf } from "@millrace/shared/contract/partition";
+import { readJournalValue } from "@millrace/shared/contract/read-value";
 import { JournalReader } from "@millrace/shared/contract/reader";
 import type { Clock } from "@millrace/shared/ports/clock";
 import type { EventLog, LogRecord } from "@millrace/shared/ports/event-log";
@@ -90,7 +91,7 @@ export class History {
     for (const [first, last] of runsOf(offsets)) {
       for await (const batch of this.#log.read("journal", partition, first, last + 1)) {
         for (const record of batch) {
-          const step = wanted.has(record.offset) ? stepOf(record, ref) : undefined;
+          const step = wanted.has(record.offset) ? stepOf(record, ref, partition) : undefined;
           if (step !== undefined) found.push(step);
         }
       }
@@ -115,7 +116,7 @@ export class History {
       for await (const batch of this.#log.read("journal", partition, from, to))
         chunk.push(...batch);
       const steps = countingRecords(chunk)
-        .flatMap((record) => stepOf(record, ref) ?? [])
+        .flatMap((record) => stepOf(record, ref, partition) ?? [])
         .filter(({ step }) => step.instance.seq < beforeSeq);
       found.push(...steps.toReversed());
       if (found.at(-1)?.step.instance.seq === 1) break;
@@ -136,11 +137,15 @@ function runsOf(offsets: readonly number[]): [first: number, last: number][] {
   return runs;
 }
 
-function stepOf(record: LogRecord, { ns, flow, key }: InstanceRef): RecordedStep | undefined {
+function stepOf(
+  record: LogRecord,
+  { ns, flow, key }: InstanceRef,
+  partition: number,
+): RecordedStep | undefined {
   if (record.key !== logKey(ns, key)) return undefined;
   const header = parseJournalHeader(record.header);
   if (header?.kind !== "step") return undefined;
-  const step = JSON.parse(record.value?.toString("utf8") ?? "null") as Step;
+  const step = readJournalValue("step", record, partition);
   if (step.instance.flow !== flow) return undefined;
   return { offset: record.offset, step, trace: header.trace };
 }

@@ -78,7 +78,7 @@ export class Batch {
     rejected: Rejected,
     trace: string | undefined,
   ): void {
-    const json = JSON.stringify(rejected);
+    const json = encodeRejection(rejected);
     const { ns, key } = rejected;
     const place = this.#add("rejected", key === undefined ? undefined : { ns, key }, json, trace);
     this.rejections.push({ at: place, rejected, json });
@@ -159,6 +159,18 @@ export class Batch {
     }
     if (step !== undefined) known.steps.push(step);
   }
+}
+
+/** What no gateway takes, somebody may have written here: a rejection has to fit into the journal. */
+const REJECTION_CHARACTERS_MAX = 1_000_000;
+const PAYLOAD_HEAD_BYTES = 1_024;
+
+function encodeRejection(rejected: Rejected): string {
+  const json = JSON.stringify(rejected);
+  if (json.length <= REJECTION_CHARACTERS_MAX) return json;
+  const bytes = Buffer.from(JSON.stringify(rejected.payload));
+  const base64 = bytes.subarray(0, PAYLOAD_HEAD_BYTES).toString("base64");
+  return JSON.stringify({ ...rejected, payload: { bytes: bytes.length, base64 } });
 }
 
 /** The cause of a rejection of a record that could not even be read for an instance. */

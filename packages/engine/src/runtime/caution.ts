@@ -1,9 +1,9 @@
 import {
   type JournalHeader,
-  type Mark,
   parseJournalHeader,
   type Trying,
 } from "@millrace/shared/contract/journal-record";
+import { readJournalValue } from "@millrace/shared/contract/read-value";
 import type { InstanceId } from "@millrace/shared/contract/names";
 import type { EventLog, LogRecord } from "@millrace/shared/ports/event-log";
 
@@ -40,7 +40,7 @@ export async function evidenceBefore(
   const last = tail.at(-1);
   const header = parseJournalHeader(last?.header);
   if (last === undefined || header === undefined) return undefined;
-  const tried = tryingOf(last, header);
+  const tried = tryingOf(last, header, partition);
   if (tried !== undefined) {
     const times = tried.worker === worker ? tried.times - 1 : tried.times;
     return { tried: { ...tried, times } };
@@ -50,16 +50,19 @@ export async function evidenceBefore(
 }
 
 /** Of a mark that counts, for nothing foreign stands between it and its claim. */
-function tryingOf({ offset, value }: LogRecord, header: JournalHeader): Trying | undefined {
-  if (header.kind !== "mark" || header.e === undefined || offset - header.e !== header.n)
-    return undefined;
-  return (JSON.parse(value?.toString("utf8") ?? "{}") as Mark).trying;
+function tryingOf(
+  record: LogRecord,
+  { kind, e, n }: JournalHeader,
+  partition: number,
+): Trying | undefined {
+  if (kind !== "mark" || e === undefined || record.offset - e !== n) return undefined;
+  return readJournalValue("mark", record, partition).trying;
 }
 
 /** @returns the process that a claim names; undefined for a record of another kind */
 function claimant({ header, value }: LogRecord): string | undefined {
   if (parseJournalHeader(header)?.kind !== "claim") return undefined;
-  return (JSON.parse(value?.toString("utf8") ?? "{}") as { worker?: string }).worker;
+  return /"worker":"([^"]+)"/.exec(value?.toString("utf8") ?? "")?.[1];
 }
 
 export class Caution {

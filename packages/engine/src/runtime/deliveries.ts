@@ -1,4 +1,5 @@
 import type { Effect } from "@millrace/shared/contract/effect";
+import { parkedFault } from "@millrace/shared/contract/read-value";
 import {
   type DeviceEvent,
   type EventHeader,
@@ -171,6 +172,12 @@ export class Reader {
       const detail = `the value of a ${header.kind} record is a JSON object that can be kept`;
       const type = header.kind === "signal" ? header.type : header.kind;
       return { ...nothing, faults: [{ code: "malformed-record", detail, ns, flow, type }] };
+    }
+    const fault = header.kind === "parked" ? parkedFault(payload) : undefined;
+    if (fault !== undefined) {
+      const detail = `the value is no effect that can be put aside: ${fault}`;
+      const of = { code: "malformed-record", detail, ns, flow, type: "parked" } as const;
+      return { ...nothing, faults: [of] };
     }
     const to = { ns, flow, key };
     const input = addressed(header, { to, offset: record.offset, at }, payload);

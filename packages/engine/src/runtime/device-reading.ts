@@ -9,6 +9,7 @@ import type { RejectionCode } from "@millrace/shared/contract/journal-record";
 import { nameFault } from "@millrace/shared/contract/names";
 import type { DeviceInput } from "@millrace/shared/core/input";
 import type { World } from "@millrace/shared/core/world";
+import { Budget } from "@millrace/shared/flow/budget";
 import type { Scope } from "@millrace/shared/flow/expression";
 import { type FlowInput, PayloadError, readPayload } from "@millrace/shared/flow/input";
 import type { Route } from "@millrace/shared/flow/routing";
@@ -140,6 +141,7 @@ export class DeviceReading {
       topic: this.#levels,
       now: this.#at,
       params,
+      budget: new Budget(),
     };
   }
 }

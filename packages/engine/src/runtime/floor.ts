@@ -3,6 +3,7 @@ import {
   type JournalHeader,
   parseJournalHeader,
 } from "@millrace/shared/contract/journal-record";
+import { readJournalValue } from "@millrace/shared/contract/read-value";
 import { type Position, startPosition } from "@millrace/shared/contract/position";
 import { type Bookmark, startBookmark } from "@millrace/shared/contract/reader";
 import type { EpochMs } from "@millrace/shared/contract/time";
@@ -95,15 +96,16 @@ export async function readFloor(
   if (offset >= end) return undefined;
   for await (const [record] of log.read("journal", partition, offset, offset + 1)) {
     const header = parseJournalHeader(record?.header);
-    if (record !== undefined && header !== undefined) return floorOf(record, header);
+    if (record !== undefined && header !== undefined) return floorOf(record, header, partition);
   }
   return undefined;
 }
 
-function floorOf({ offset, time, value }: LogRecord, header: JournalHeader): Floor | undefined {
+function floorOf(record: LogRecord, header: JournalHeader, partition: number): Floor | undefined {
+  const { offset, time } = record;
   const { kind, e: epoch, n } = header;
   if (kind !== "checkpoint" || epoch === undefined) return undefined;
-  const checkpoint = JSON.parse(value?.toString("utf8") ?? "null") as Checkpoint;
+  const checkpoint = readJournalValue("checkpoint", record, partition);
   return { offset, time, bookmark: { offset, epoch, n: n - 1 }, checkpoint };
 }
 

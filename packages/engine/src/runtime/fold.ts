@@ -1,12 +1,6 @@
 import type { Instance } from "@millrace/shared/contract/instance";
-import {
-  type Checkpoint,
-  type JournalHeader,
-  parseJournalHeader,
-  type Refresh,
-  type Rejected,
-  type Step,
-} from "@millrace/shared/contract/journal-record";
+import { type JournalHeader, parseJournalHeader } from "@millrace/shared/contract/journal-record";
+import { readJournalValue } from "@millrace/shared/contract/read-value";
 import { type InstanceId, instanceId } from "@millrace/shared/contract/names";
 import { movePosition, type Position } from "@millrace/shared/contract/position";
 import { type Bookmark, gapError, JournalReader } from "@millrace/shared/contract/reader";
@@ -50,7 +44,7 @@ export class Fold {
     return this.#changed.size + this.#rejections.length;
   }
 
-  /** @throws OperationalError LOG-005 when the log has lost records */
+  /** @throws OperationalError LOG-005 when the log has lost records, LOG-007 when one cannot be read */
   take(record: LogRecord): void {
     const header = parseJournalHeader(record.header);
     const reading = this.#reader.read(record.offset, header);
@@ -60,30 +54,34 @@ export class Fold {
     if (header.pos !== undefined) this.#position = movePosition(this.#position, header.pos);
   }
 
-  #apply(header: JournalHeader, { offset, value }: LogRecord): void {
-    const parse = <T>(): T => JSON.parse(value?.toString("utf8") ?? "null") as T;
+  #apply(header: JournalHeader, record: LogRecord): void {
+    const { offset, value } = record;
     switch (header.kind) {
       case "step": {
-        const step = parse<Step>();
+        const step = readJournalValue("step", record, this.#partition);
         const instance = evolve(undefined, "step@1", step);
         assert(instance !== undefined, "a step has an instance");
         this.#change(instance, [offset], step.from === null);
         break;
       }
       case "refresh": {
-        const instance = evolve(undefined, "refresh@1", parse<Refresh>());
+        const refresh = readJournalValue("refresh", record, this.#partition);
+        const instance = evolve(undefined, "refresh@1", refresh);
         if (instance !== undefined) this.#change(instance, [], false);
         break;
       }
       case "rejected": {
-        const rejected = parse<Rejected>();
+        const rejected = readJournalValue("rejected", record, this.#partition);
         this.#rejections.push(storedRejection(offset, rejected, value?.toString("utf8") ?? ""));
         const instance = evolve(undefined, "rejected@1", rejected);
         if (instance !== undefined) this.#change(instance, [], false);
         break;
       }
       case "checkpoint":
-        this.#position = positionOf(parse<Checkpoint>(), this.#position.floor);
+        this.#position = positionOf(
+          readJournalValue("checkpoint", record, this.#partition),
+          this.#position.floor,
+        );
         break;
       default:
         break;

@@ -6,7 +6,7 @@ import { OwnershipLost } from "./journal-writer.ts";
 import type { Tenure } from "./tenure.ts";
 
 /** What an operator must repair before the partition can go on; claiming anew would not help. */
-const fatal = ["LOG-003", "LOG-004", "LOG-005", "LOG-006", "STATE-004"] as const;
+const fatal = ["LOG-003", "LOG-004", "LOG-005", "LOG-006", "LOG-007", "STATE-004"] as const;
 
 /**
  * Keeps one partition owned for as long as the group says that it is ours: one tenure after another,

@@ -4,6 +4,7 @@ import { logKey, nameFault } from "@millrace/shared/contract/names";
 import { partitionOf } from "@millrace/shared/contract/partition";
 import { bareThing } from "@millrace/shared/core/world";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
+import { Budget } from "@millrace/shared/flow/budget";
 import type { Scope } from "@millrace/shared/flow/expression";
 import { readPayload } from "@millrace/shared/flow/input";
 import type { Route } from "@millrace/shared/flow/routing";
@@ -113,6 +114,7 @@ export class Ingest {
       topic: topic.split("/"),
       now,
       params: route.flow.params,
+      budget: new Budget(),
     };
   }
 }

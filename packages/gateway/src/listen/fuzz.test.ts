@@ -4,6 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { closeGateways, type Gateway, openGateway, until } from "./testing/open-gateway.ts";
 import { publishPacket, RawClient } from "./testing/raw-client.ts";
 
+/** The same each time, but for `npm run soak -- hostile`. */
+const seed = Number(process.env["MILLRACE_TEST_HOSTILE_SEED"] ?? 1);
+
 /**
  * Hunts for bytes that end more than their own connection (C3): an exception that nobody catches, a
  * parser left in disorder for the next client, a connection that is never let go of.
@@ -91,6 +94,98 @@ function bendBody(bytes: Buffer, changes: readonly Change[]): Buffer {
   return Buffer.concat([Buffer.from([bytes[0] as number, body.length]), body]);
 }
 
+const words = fc.oneof(
+  { weight: 6, arbitrary: fc.constantFrom("a/b", "a/+", "#", "good", "$SYS/x", "$share/g/a", "") },
+  { weight: 1, arbitrary: fc.integer({ min: 1, max: 2_000 }).map((length) => "x/".repeat(length)) },
+);
+const number16 = fc.oneof(fc.constantFrom(0, 1, 2, 17, 65_535), fc.nat(65_535));
+/** Names and values by the hundred: a list of properties has no limit but the packet's. */
+const userProperties = fc
+  .integer({ min: 0, max: 2_000 })
+  .map((count) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`n${i}`, "v"])));
+
+const hello = fc
+  .record({
+    will: fc.option(
+      fc.record({
+        topic: words,
+        payload: fc.constantFrom(Buffer.alloc(0), Buffer.alloc(60_000)),
+        qos: fc.constantFrom(0 as const, 1 as const, 2 as const),
+        retain: fc.boolean(),
+        properties: fc.record({ willDelayInterval: fc.nat(1), userProperties }),
+      }),
+      { nil: undefined },
+    ),
+    keepalive: number16,
+    clean: fc.boolean(),
+    // One of few: they take each other over.
+    clientId: fc.constantFrom("", "fuzz", "other", "x".repeat(300)),
+    properties: fc.record({
+      receiveMaximum: fc.integer({ min: 1, max: 65_535 }),
+      topicAliasMaximum: number16,
+      maximumPacketSize: fc.integer({ min: 1, max: 200_000 }),
+      sessionExpiryInterval: fc.nat(),
+      userProperties,
+    }),
+  })
+  .map((drawn) => ({ cmd: "connect", protocolId: "MQTT", ...drawn }) as unknown as Packet);
+
+const anyPacket: fc.Arbitrary<Packet> = fc.oneof(
+  fc
+    .record({
+      topic: words,
+      messageId: number16,
+      qos: fc.constantFrom(0, 1, 2),
+      dup: fc.boolean(),
+      retain: fc.boolean(),
+      payload: fc.constantFrom("", "{}", "x".repeat(70_000)),
+      properties: fc.record(
+        {
+          topicAlias: number16,
+          messageExpiryInterval: number16,
+          responseTopic: words,
+          userProperties,
+        },
+        { requiredKeys: [] },
+      ),
+    })
+    .map((drawn) => ({ cmd: "publish", ...drawn }) as unknown as Packet),
+  fc
+    .record({
+      messageId: number16,
+      topics: fc.array(words, { minLength: 1, maxLength: 300 }),
+      qos: fc.constantFrom(0, 1, 2),
+      userProperties,
+    })
+    .map(({ messageId, topics, qos, ...properties }) => {
+      const subscriptions = topics.map((topic) => ({ topic, qos, nl: true, rap: true, rh: 1 }));
+      return { cmd: "subscribe", messageId, subscriptions, properties } as unknown as Packet;
+    }),
+  fc
+    .record({
+      messageId: number16,
+      unsubscriptions: fc.array(words, { minLength: 1, maxLength: 9 }),
+    })
+    .map((drawn) => ({ cmd: "unsubscribe", ...drawn }) as unknown as Packet),
+  fc
+    .record({
+      cmd: fc.constantFrom("puback", "pubrec", "pubrel", "pubcomp"),
+      messageId: number16,
+      reasonCode: fc.constantFrom(0, 16),
+    })
+    .map((drawn) => drawn as unknown as Packet),
+  fc.constantFrom(...packets.filter(({ cmd }) => cmd !== "publish")),
+);
+
+/** What mqtt-packet would not write is written as a packet without a body. */
+function encoded(packet: Packet, level: 4 | 5): Buffer {
+  try {
+    return generate({ ...packet, protocolVersion: level } as Packet, { protocolVersion: level });
+  } catch {
+    return Buffer.from([0x30, 0]);
+  }
+}
+
 async function send(level: 4 | 5, ...parts: Buffer[]): Promise<void> {
   const evil = await RawClient.open(gateway.port, level);
   // In pieces, as a network would.
@@ -120,7 +215,7 @@ describe("a server that is sent anything at all", () => {
   test("survives random bytes, and serves the next client", async () => {
     const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));
     const property = fc.asyncProperty(bytes, (garbage) => send(4, garbage));
-    await fc.assert(property, { numRuns: 1_000 });
+    await fc.assert(property, { seed, numRuns: 1_000 });
     await expectNoHarm();
   }, 60_000);
 
@@ -131,7 +226,7 @@ describe("a server that is sent anything at all", () => {
     const property = fc.asyncProperty(levels, bytes, (level, garbage) =>
       send(level, helloOf(level), garbage),
     );
-    await fc.assert(property, { numRuns: 1_000 });
+    await fc.assert(property, { seed, numRuns: 1_000 });
     await expectNoHarm();
   }, 60_000);
 
@@ -140,7 +235,7 @@ describe("a server that is sent anything at all", () => {
     const property = fc.asyncProperty(levels, changes, fc.boolean(), (level, bends, inBody) =>
       send(level, (inBody ? bendBody : bend)(helloOf(level), bends)),
     );
-    await fc.assert(property, { numRuns: 1_000 });
+    await fc.assert(property, { seed, numRuns: 1_000 });
     await expectNoHarm();
   }, 60_000);
 
@@ -162,7 +257,29 @@ describe("a server that is sent anything at all", () => {
           ),
         ),
     );
-    await fc.assert(property, { numRuns: 3_000 });
+    await fc.assert(property, { seed, numRuns: 3_000 });
+    await expectNoHarm();
+  }, 60_000);
+
+  test("survives good packets in any order, with too much of everything", async () => {
+    const sequence = fc.array(
+      fc.oneof({ weight: 6, arbitrary: anyPacket }, { weight: 1, arbitrary: hello }),
+      {
+        minLength: 1,
+        maxLength: 12,
+      },
+    );
+    const property = fc.asyncProperty(
+      levels,
+      hello,
+      fc.boolean(),
+      sequence,
+      (level, first, greets, all) => {
+        const packets = greets ? [first, ...all] : all;
+        return send(level, ...packets.map((packet) => encoded(packet, level)));
+      },
+    );
+    await fc.assert(property, { seed, numRuns: 200 });
     await expectNoHarm();
   }, 60_000);
 

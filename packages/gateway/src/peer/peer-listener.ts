@@ -88,6 +88,11 @@ export class PeerListener {
     socket.on("close", () => this.#peers.delete(outbox));
   }
 
+  /** Peers that are connected. */
+  get connections(): number {
+    return this.#peers.size;
+  }
+
   /** A filter has its first subscriber here. */
   subscribed(ns: string, filter: string): void {
     this.#filters.set(`${ns}\0${filter}`, [ns, filter]);

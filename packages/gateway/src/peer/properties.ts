@@ -1,26 +1,29 @@
+import type { PeerProperties } from "@millrace/shared/peer/messages";
 import type { MessageProperties } from "../deliver/message.ts";
 
 /** MQTT 5 properties on their way between gateways: as JSON, bytes as base64. */
 
 export function propertiesToJson(
   properties: MessageProperties | undefined,
-): Readonly<Record<string, unknown>> | undefined {
+): PeerProperties | undefined {
   if (properties === undefined) return undefined;
-  const { correlationData, ...rest } = properties;
+  const { correlationData, userProperties, ...rest } = properties;
   return {
     ...rest,
+    ...(userProperties && { userProperties: userProperties.map(([name, value]) => [name, value]) }),
     ...(correlationData && { correlationData: correlationData.toString("base64") }),
   };
 }
 
 export function propertiesFromJson(
-  json: Readonly<Record<string, unknown>> | undefined,
+  json: PeerProperties | undefined,
 ): MessageProperties | undefined {
   if (json === undefined) return undefined;
-  const { correlationData, ...rest } = json as Omit<MessageProperties, "correlationData"> & {
-    correlationData?: string;
-  };
-  return correlationData === undefined
-    ? rest
-    : { ...rest, correlationData: Buffer.from(correlationData, "base64") };
+  const { correlationData, ...rest } = json;
+  return {
+    ...rest,
+    ...(correlationData !== undefined && {
+      correlationData: Buffer.from(correlationData, "base64"),
+    }),
+  } as MessageProperties;
 }

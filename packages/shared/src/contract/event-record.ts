@@ -7,24 +7,41 @@ import { parseHeader } from "./header.ts";
  * Metadata in the header, payload as the value. Every record is stamped `(w, n)`: the writer and its
  * rising count; a receiver drops what is not above the writer's highest `n` (invariant P2).
  */
+
+/**
+ * Text that can stand in keys, ids and the journal. Every writer of ours stays far below; whatever
+ * somebody else wrote, what is decided of it has to fit into a record.
+ */
+const text = (charactersMax: number) =>
+  z
+    .string()
+    .min(1)
+    .max(charactersMax)
+    .refine((value) => value.isWellFormed(), "has half a character in it, a lone surrogate");
+const name = text(1_024);
+/** Names of an instance, percent-encoded, are part of an effect's id. */
+const id = text(16_384);
+/** The most that MQTT has. */
+const mqttText = text(65_535);
+
 const stamped = {
   v: z.literal(1),
-  ns: z.string().min(1),
+  ns: name,
   /** Writer: a gateway's or dispatcher's random name, or the source log of a copy or a `send`. */
-  w: z.string().min(1),
+  w: name,
   n: z.int().nonnegative(),
   /** W3C `traceparent`. */
-  trace: z.string().optional(),
+  trace: name.optional(),
 };
 
 /** A device's publish. Value: the payload as it came. */
 const deviceEvent = z.object({
   ...stamped,
   kind: z.literal("device"),
-  topic: z.string().min(1),
-  client: z.string(),
+  topic: mqttText,
+  client: mqttText,
   /** The client's thing, where its identity names one. */
-  thing: z.string().min(1).optional(),
+  thing: name.optional(),
   qos: z.int().min(0).max(2),
   /** MQTT 5 user properties. */
   props: z.record(z.string(), z.union([z.string(), z.array(z.string())])).optional(),
@@ -36,21 +53,21 @@ const deviceEvent = z.object({
 const signal = z.object({
   ...stamped,
   kind: z.literal("signal"),
-  flow: z.string().min(1),
-  key: z.string().min(1),
-  type: z.string().min(1),
-  id: z.string().min(1),
+  flow: name,
+  key: name,
+  type: name,
+  id,
   /** The effect id of a `send`, when an instance said it. */
-  effect: z.string().optional(),
+  effect: id.optional(),
 });
 
 /** How an effect ended. Value: a JSON object with what there is to tell. */
 const result = z.object({
   ...stamped,
   kind: z.literal("result"),
-  flow: z.string().min(1),
-  key: z.string().min(1),
-  effect: z.string().min(1),
+  flow: name,
+  key: name,
+  effect: id,
   outcome: z.enum(["delivered", "refused", "superseded", "done", "error"]),
 });
 
@@ -58,9 +75,9 @@ const result = z.object({
 const parked = z.object({
   ...stamped,
   kind: z.literal("parked"),
-  flow: z.string().min(1),
-  key: z.string().min(1),
-  effect: z.string().min(1),
+  flow: name,
+  key: name,
+  effect: id,
 });
 
 const eventHeader = z.discriminatedUnion("kind", [deviceEvent, signal, result, parked]);

@@ -81,6 +81,10 @@ export function parseEffectId(id: string): EffectRef | undefined {
   if (parts.length !== 6) return undefined;
   const [generation, seq, index] = parts.slice(3).map(Number);
   if (![generation, seq, index].every((n) => Number.isSafeInteger(n))) return undefined;
-  const [ns, flow, key] = parts.map(decodePart);
-  return { ns, flow, key, generation, seq, index } as EffectRef;
+  try {
+    const [ns, flow, key] = parts.map(decodePart);
+    return { ns, flow, key, generation, seq, index } as EffectRef;
+  } catch {
+    return undefined; // not percent-encoded UTF-8
+  }
 }

@@ -122,6 +122,7 @@ class Transition {
     scope.start = event ?? {};
     scope.topic = levels;
     scope.now = at;
+    scope.budget.renew();
   }
 
   #things(): JsonObject {

@@ -22,6 +22,7 @@ export const catalogue = {
     title: "the log no longer holds the records that are needed",
     retry: "after-repair",
   },
+  "LOG-007": { title: "a record of the journal cannot be read", retry: "after-repair" },
   "STATE-001": { title: "a newer claim owns this partition", retry: "never" },
   "STATE-002": { title: "the store holds another position than expected", retry: "never" },
   "STATE-003": { title: "the store cannot be reached", retry: "later" },
@@ -51,6 +52,7 @@ export interface ErrorFacts {
   "LOG-004": { recorded: number; found: number };
   "LOG-005": { topic: string; partition: number; offset: number };
   "LOG-006": { topic: string; partition: number; wanted: number; start: number };
+  "LOG-007": { topic: string; partition: number; offset: number; cause: string };
   "STATE-001": { partition: number; epoch: number; newerEpoch: number };
   "STATE-002": { partition: number; expected: string; held: string };
   "STATE-003": { url: string; cause: string };

@@ -80,17 +80,16 @@ export class Catalogue {
 
   #publish(record: RegistryRecord & { kind: "flow" }): void {
     const { ns, name, version, file, origin } = record;
-    let flow = this.#versions.get(version);
-    if (flow === undefined) {
-      try {
-        flow = compilePublished(file);
-      } catch (error) {
-        this.#onFault(
-          `${ns}/${name}@${version}`,
-          error instanceof Error ? error.message : String(error),
-        );
-        return;
-      }
+    const known = this.#versions.get(version);
+    let flow: Flow;
+    try {
+      flow = known ?? compilePublished(file);
+      checkName(flow, record);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return this.#onFault(`${ns}/${name}@${version}`, why);
+    }
+    if (known === undefined) {
       this.#versions.set(version, flow);
       this.#routers.delete(ns);
     }
@@ -102,4 +101,11 @@ export class Catalogue {
     const entry = this.#current.get(name);
     if (entry !== undefined) this.#current.set(name, { ...entry, retired: true });
   }
+}
+
+/** Instances name their version by what is in it: one that is found under another name would be nobody's. */
+function checkName(flow: Flow, { ns, name, version }: RegistryRecord & { kind: "flow" }): void {
+  if (flow.ns === ns && flow.name === name && flow.version === version) return;
+  const found = `${flow.ns}/${flow.name}@${flow.version}`;
+  throw new Error(`the record's flow is another one, ${found}: it was not published by Millrace`);
 }

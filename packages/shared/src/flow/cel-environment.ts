@@ -1,6 +1,7 @@
 import { Environment } from "@marcbachmann/cel-js";
-import { RE2JS } from "re2js";
+import { spend } from "./cel-meter.ts";
 import type { Variable } from "./expression.ts";
+import { compilePattern, madePattern, matchUnits, type Pattern, patternSize } from "./patterns.ts";
 
 /**
  * CEL, with numbers that behave as JSON numbers do.
@@ -21,7 +22,7 @@ const variables: Record<Variable, string> = {
   secret: "map",
 };
 
-/** Caps on what one expression may be; evaluation of what passes them is bounded by its data. */
+/** Caps on what one expression may be; what it may cost is counted (cel-meter.ts). */
 const limits = {
   maxAstNodes: 1_000,
   maxDepth: 50,
@@ -52,9 +53,7 @@ function buildEnvironment(visible: readonly Variable[]): Environment {
   });
   for (const variable of visible) environment.registerVariable(variable, variables[variable]);
   registerMixedNumbers(environment);
-  environment.registerFunction("string.matchesRe2(string): bool", (text: string, pattern: string) =>
-    re2(pattern).matcher(text).find(),
-  );
+  environment.registerFunction("string.matchesRe2(string): bool", matches);
   return environment;
 }
 
@@ -84,16 +83,23 @@ function registerMixedNumbers(environment: Environment): void {
   environment.registerOperator("double == int: bool", (a: number, b: bigint) => a === Number(b));
 }
 
-const patterns = new Map<string, RE2JS>();
-const PATTERNS_KEPT_MAX = 500;
+const written = new Map<string, Pattern>();
 
-/** @throws Error for what is no RE2 pattern */
-export function re2(pattern: string): RE2JS {
-  let compiled = patterns.get(pattern);
-  if (compiled === undefined) {
-    compiled = RE2JS.compile(pattern);
-    if (patterns.size >= PATTERNS_KEPT_MAX) patterns.clear();
-    patterns.set(pattern, compiled);
+/** Keeps a pattern that stands in an expression. @throws Error for what is no RE2 pattern */
+export function keepPattern(pattern: string): void {
+  if (!written.has(pattern)) written.set(pattern, compilePattern(pattern));
+}
+
+/** What it costs to compile a pattern, for each character of it and for a size of 1. */
+const COMPILE_UNITS = 200;
+
+function matches(text: string, pattern: string): boolean {
+  let found = written.get(pattern);
+  if (found === undefined) {
+    // Compiled before or not: one input has one price.
+    spend(COMPILE_UNITS * patternSize(pattern));
+    found = madePattern(pattern);
   }
-  return compiled;
+  spend(matchUnits(found, text));
+  return found.isIn(text);
 }

@@ -1,11 +1,15 @@
 import { Optional } from "@marcbachmann/cel-js";
 import type { Json, JsonObject } from "../contract/json.ts";
+import { spend } from "./cel-meter.ts";
 import { ExpressionError } from "./expression-error.ts";
 
-/** Turns a result into JSON. @throws ExpressionError for what JSON cannot hold */
+/** Turns a result into JSON, and pays for all that is written of it. @throws ExpressionError for what JSON cannot hold */
 export function toJson(value: unknown): Json {
+  spend(1);
   switch (typeof value) {
     case "string":
+      spend(value.length / 16);
+      return value;
     case "boolean":
       return value;
     case "bigint":
@@ -39,6 +43,7 @@ function objectToJson(value: object): Json {
 /** Most results are part of an event or a context, JSON already: those are not copied. */
 function plainToJson(value: object): Json {
   for (const member of Object.values(value)) {
+    spend(typeof member === "string" ? 1 + member.length / 16 : 1);
     if (typeof member === "bigint" || typeof member === "object" || typeof member === "undefined") {
       return entriesToJson(Object.entries(value));
     }

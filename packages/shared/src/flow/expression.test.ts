@@ -1,3 +1,4 @@
+import { Budget } from "./budget.ts";
 import { describe, expect, test } from "vitest";
 import type { Json, JsonObject } from "../contract/json.ts";
 import { compileExpression, machineVariables, type Scope } from "./expression.ts";
@@ -7,7 +8,15 @@ const NOW = 1_767_225_600_000;
 
 function scopeOf(event: JsonObject): Scope {
   const thing = { name: "t1" };
-  return { event, context: { k: 2 }, thing, topic: ["a", "b"], now: NOW, params: { max: 7 } };
+  return {
+    event,
+    context: { k: 2 },
+    thing,
+    topic: ["a", "b"],
+    now: NOW,
+    params: { max: 7 },
+    budget: new Budget(),
+  };
 }
 
 function worked(source: string, event: JsonObject = {}): Json {

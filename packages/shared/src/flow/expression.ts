@@ -1,7 +1,9 @@
 import type { ASTNode, Environment, ParseResult } from "@marcbachmann/cel-js";
 import type { Json, JsonObject } from "../contract/json.ts";
-import { environmentOf, re2 } from "./cel-environment.ts";
+import type { Budget } from "./budget.ts";
+import { environmentOf, keepPattern } from "./cel-environment.ts";
 import { toJson } from "./cel-json.ts";
+import { meter, payFrom } from "./cel-meter.ts";
 import { asWritten, type Draft, visit, withOneBranchType, withOurMeanings } from "./cel-rewrite.ts";
 import { ExpressionError } from "./expression-error.ts";
 import { didYouMean } from "./fault.ts";
@@ -21,9 +23,11 @@ export interface Scope {
   /** Log time, ms. */
   now: number;
   params: JsonObject;
+  /** What is worked out in this scope spends of it; no expression sees it. */
+  readonly budget: Budget;
 }
 
-export type Variable = Exclude<keyof Scope, "key"> | "secret";
+export type Variable = Exclude<keyof Scope, "key" | "budget"> | "secret";
 
 /** What an expression may look at. */
 export interface Visible {
@@ -59,6 +63,8 @@ export interface Expression {
 
 /** Every ?: of an expression may need it, and expressions are capped. */
 const BRANCH_EDITS_MAX = 100;
+/** Of its text, comments included; cel-js shows the line in each error that it makes. */
+const CHARACTERS_MAX = 20_000;
 
 /**
  * Parses and type-checks.
@@ -66,18 +72,26 @@ const BRANCH_EDITS_MAX = 100;
  * @throws ExpressionError with what is wrong and at which character
  */
 export function compileExpression(source: string, visible: Visible): Expression {
+  if (source.length > CHARACTERS_MAX)
+    throw new ExpressionError(`an expression has at most ${CHARACTERS_MAX} characters`);
   const environment = environmentOf(visible.variables);
   const written = withHint(visible, () => checked(source, asWritten(source), environment));
   const { ast } = written.program;
   checkPatterns(ast);
   if (visible.roles !== undefined) checkRoles(ast, visible.roles);
   const { draft, program } = checked(source, withOurMeanings(written.draft, ast), environment);
+  const nodes = meter(program.ast);
   const evaluate = (scope: Scope): Json => {
+    const { budget } = scope;
     try {
-      return toJson(program(scope as unknown as Record<string, unknown>));
+      budget.spend(nodes);
+      payFrom(budget);
+      const value = toJson(program(scope as unknown as Record<string, unknown>));
+      if (!budget.isSpent) return value;
     } catch (error) {
-      throw explain(source, draft, error);
+      if (!budget.isSpent) throw explain(source, draft, error);
     }
+    throw new ExpressionError(`\`${source}\` is more work than the expressions of a step may be`);
   };
   return Object.assign(evaluate, { source, type: written.type, uses: variablesIn(ast) });
 }
@@ -161,7 +175,7 @@ function checkPatterns(ast: ASTNode): void {
 function checkPattern(argument: ASTNode | undefined): void {
   if (argument?.op !== "value" || typeof argument.args !== "string") return;
   try {
-    re2(argument.args);
+    keepPattern(argument.args);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new ExpressionError(`\`${argument.args}\` is not an RE2 pattern: ${why}`);

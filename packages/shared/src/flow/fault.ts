@@ -25,6 +25,7 @@ export type FaultCode =
   | "never-heard"
   | "never-used"
   | "overlapping-inputs"
+  | "too-large"
   | "xstate";
 
 /** A place in a flow file: members and indexes from the top. */
@@ -59,24 +60,33 @@ export interface Place {
   readonly column: number;
 }
 
+const FAULTS_MAX = 500;
+
 /** Gathers faults, so that all of them are told at once. */
 export class Faults {
   readonly all: Fault[] = [];
+  #more = false;
 
   error(code: FaultCode, path: Path, message: string): void {
-    this.all.push({ code, severity: "error", path, message });
+    this.#add({ code, severity: "error", path, message });
   }
 
   syntax(message: string, place: Place = { line: 1, column: 1 }): void {
-    this.all.push({ code: "syntax", severity: "error", path: [], place, message });
+    this.#add({ code: "syntax", severity: "error", path: [], place, message });
   }
 
   warn(code: FaultCode, path: Path, message: string, also?: Path): void {
-    this.all.push({ code, severity: "warning", path, message, ...(also && { also }) });
+    this.#add({ code, severity: "warning", path, message, ...(also && { also }) });
+  }
+
+  /** Who has so many to mend does not read them all; an error is an error all the same. */
+  #add(fault: Fault): void {
+    if (this.all.length < FAULTS_MAX) this.all.push(fault);
+    else if (fault.severity === "error") this.#more = true;
   }
 
   get failed(): boolean {
-    return this.all.some((fault) => fault.severity === "error");
+    return this.#more || this.all.some((fault) => fault.severity === "error");
   }
 }
 
@@ -91,6 +101,10 @@ export function writePath(path: Path): string {
     .join("");
 }
 
+/** How many known names one is held against, and how long they may be: to compare takes both lengths. */
+const CANDIDATES_MAX = 200;
+const COMPARED_CHARACTERS_MAX = 64;
+
 /** The known name nearest to a mistyped one, if one is near. */
 export function nearest(
   name: string,
@@ -99,7 +113,11 @@ export function nearest(
 ): string | undefined {
   let best: string | undefined;
   let least = distanceMax + 1;
+  let left = CANDIDATES_MAX;
   for (const candidate of known) {
+    if (left-- === 0) break;
+    if (Math.max(name.length, candidate.length) > COMPARED_CHARACTERS_MAX) continue;
+    if (Math.abs(name.length - candidate.length) >= least) continue;
     const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance < least) {
       least = distance;

@@ -1,5 +1,6 @@
 /** Every fault that the loader finds, with its line, path and words: one table, in the order of the checks. */
 import { describe, expect, test } from "vitest";
+import { Budget } from "./budget.ts";
 import { machineVariables } from "./expression.ts";
 import { type FaultCode, Faults, type PlacedFault } from "./fault.ts";
 import { checkDeployments } from "./deployment-file.ts";
@@ -7,7 +8,7 @@ import { loadFile, loadFlow, writeFault } from "./load.ts";
 import { compileMachine } from "./machine.ts";
 
 /** A flow file below its name; each fault stands behind its line: `# ← code path | words of the message`. */
-const cases: Readonly<Record<string, string>> = {
+const cases: Record<string, string> = {
   // ---- text
   "a text that is no YAML": `
 machine: @x # ← syntax | Plain value cannot start with reserved character @`,
@@ -429,6 +430,27 @@ machine:
   on: { "*": { actions: { log: x } } }`,
 };
 
+Object.assign(cases, {
+  "a machine with too much of something": `
+machine: # ← too-large machine | 101 states that may be active at once; 100 is the most
+  type: parallel
+  states:
+${lines(101, (i) => `    s${i}: {}`)}`,
+  "a machine with too many states": `
+machine: # ← too-large machine | 1002 states; 1000 is the most
+  initial: s0
+  states:
+${lines(1_001, (i) => `    s${i}: {}`)}`,
+  "a machine with too many transitions": `
+machine: # ← too-large machine | 5001 transitions; 5000 is the most
+  on:
+${lines(5_001, (i) => `    e${i}: {}`)}`,
+});
+
+function lines(count: number, line: (i: number) => string): string {
+  return Array.from({ length: count }, (_, i) => line(i)).join("\n");
+}
+
 /** Those that no file is known to have. */
 const elsewhere: readonly FaultCode[] = ["xstate"];
 
@@ -458,6 +480,7 @@ const codes: Record<FaultCode, true> = {
   "unknown-role": true,
   "unknown-flow": true,
   "duplicate-deployment": true,
+  "too-large": true,
   xstate: true,
 };
 
@@ -501,6 +524,19 @@ describe("the loader", () => {
     expect(faults[0]?.message).toContain(words);
   });
 
+  test("tells 500 faults and no more; the file is at fault with each of them", () => {
+    const text = `flow: x\nmachine: {}\n${lines(600, (i) => `m${i}: {}`)}`;
+    const { flow, faults } = loadFlow(text, "flow.yaml");
+    expect([flow, faults.length]).toEqual([undefined, 500]);
+  });
+
+  test("names no near one of a name that is long: to compare two takes the time of both lengths", () => {
+    const name = "s".repeat(100_000);
+    const text = `flow: x\nmachine: { initial: ${name}x, states: { ${name}: {} } }`;
+    const { faults } = loadFlow(text, "flow.yaml");
+    expect(faults.some(({ message }) => message.includes("did you mean"))).toBe(false);
+  });
+
   test("says a file's place, path and reason in one line", () => {
     const { faults } = loadFlow("flow: x\nmachine: { on: { e: nowhere } }\n", "flows/x.yaml");
     expect(faults.map(writeFault)).toEqual([
@@ -519,7 +555,9 @@ describe("the loader", () => {
 
   test("tells what XState says, where it knows better", () => {
     const faults = new Faults();
-    const scope = { event: {}, start: {}, context: {}, thing: {}, topic: [], now: 0, params: {} };
+    const budget = new Budget();
+    const seen = { event: {}, context: {}, thing: {}, topic: [], now: 0, params: {} };
+    const scope = { ...seen, start: {}, budget };
     const options = {
       name: "x",
       microstepsMax: 10,

@@ -4,6 +4,7 @@ import type { Json, JsonObject } from "../contract/json.ts";
 import { DEFAULT_NAMESPACE } from "../contract/names.ts";
 import { parseDurationMs } from "../contract/time.ts";
 import type { FlowCommand } from "./actions.ts";
+import { Budget } from "./budget.ts";
 import { compileDuration } from "./call-request.ts";
 import { checkEvents } from "./check/events.ts";
 import { checkInputs } from "./check/inputs.ts";
@@ -11,6 +12,7 @@ import { checkNames } from "./check/names.ts";
 import { checkReach } from "./check/reach.ts";
 import { checkRest } from "./check/rest.ts";
 import { checkRoles } from "./check/roles.ts";
+import { checkSize } from "./check/size.ts";
 import { checkTargets } from "./check/targets.ts";
 import { compileEffectName } from "./effect-name.ts";
 import {
@@ -75,6 +77,7 @@ export function compileFlow(
 ): Flow | undefined {
   const machine = file.machine as unknown as MachineConfig;
   const structure = new Structure(machine, file.flow);
+  if (!checkSize(structure, faults)) return undefined;
   const vocabulary = vocabularyOf(structure.root);
   const params = (file.params ?? {}) as JsonObject;
   const key = compileKey(file.key ?? "${thing.name}", faults);
@@ -100,6 +103,7 @@ export function compileFlow(
     topic: [],
     now: 0,
     params,
+    budget: new Budget(),
   };
   const compiled = compileMachine(
     machine,

@@ -1,6 +1,7 @@
-import { encode } from "cbor-x";
+import { encode } from "cborg";
 import { describe, expect, test } from "vitest";
 import type { Json, JsonObject } from "../contract/json.ts";
+import { Budget } from "./budget.ts";
 import type { Scope } from "./expression.ts";
 import { type FlowInput, PayloadError, readPayload } from "./input.ts";
 import { loadFlow, writeFault } from "./load.ts";
@@ -19,7 +20,15 @@ function inputOf(input: JsonObject, rest: JsonObject = {}): FlowInput {
 }
 
 function scopeOf(event: JsonObject, topic = ["a", "b"]): Scope {
-  return { event, context: {}, thing: { name: "t1" }, topic, now: 0, params: {} };
+  return {
+    event,
+    context: {},
+    thing: { name: "t1" },
+    topic,
+    now: 0,
+    params: {},
+    budget: new Budget(),
+  };
 }
 
 describe("an input", () => {
@@ -65,8 +74,24 @@ describe("a payload", () => {
     ["cbor", Buffer.from("fb7ff0000000000000", "hex"), null],
     ["cbor", Buffer.from("f7", "hex"), null],
     ["cbor", Buffer.from("c11a00000000", "hex"), "1970-01-01T00:00:00.000Z"],
+    [
+      "cbor",
+      Buffer.from("c074313937302d30312d30315430303a30303a30305a", "hex"),
+      "1970-01-01T00:00:00.000Z",
+    ],
+    ["cbor", Buffer.from("c249010000000000000000", "hex"), 2 ** 64],
+    ["cbor", Buffer.from("c349010000000000000000", "hex"), -(2 ** 64)],
+    ["cbor", Buffer.from("d82061782f", "hex").subarray(0, 4), "x"],
   ])("is read as %s", (format, bytes, value) => {
     expect(readPayload(bytes, format)).toEqual(value);
+  });
+
+  test("of CBOR that refers to itself over and over is no larger for it", () => {
+    // Forty lists, each of two references to the one before it.
+    const reference = (to: number) => `d81d18${to.toString(16).padStart(2, "0")}`;
+    const lists = Array.from({ length: 39 }, (_, i) => `d81c82${reference(i).repeat(2)}`);
+    const bytes = Buffer.from(`9828d81c820101${lists.join("")}`, "hex");
+    expect(JSON.stringify(readPayload(bytes, "cbor")).length).toBeLessThan(500);
   });
 
   test.each<[FlowInput["format"], string, string]>([
@@ -74,6 +99,12 @@ describe("a payload", () => {
     ["json", "", "the payload is not JSON"],
     ["cbor", "a1", "the payload is not CBOR"],
     ["cbor", "0000", "the payload is not CBOR"],
+    ["cbor", "c06178", "a time is none"],
+    ["cbor", "a18100f6", "a member's name is no text or number"],
+    ["cbor", `c258ff${"ff".repeat(255)}`, "a number is too large"],
+    ["cbor", "81".repeat(100_000), "it is nested too deep"],
+    ["cbor", "9affffffff", "the payload is not CBOR"],
+    ["cbor", "9a01ffffff".repeat(20_000), "it is nested too deep"],
   ])("cannot be read as %s: %j", (format, hex, why) => {
     const read = () => readPayload(Buffer.from(hex, "hex"), format);
     expect(read).toThrow(PayloadError);

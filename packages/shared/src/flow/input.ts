@@ -1,10 +1,11 @@
-import { decode as decodeCbor } from "cbor-x";
-import { isJsonObject, type Json, jsonFault } from "../contract/json.ts";
+import { type Json, jsonFault } from "../contract/json.ts";
+import { decodeCbor } from "./cbor.ts";
 import { inputVariables } from "./expression.ts";
 import { ExpressionError } from "./expression-error.ts";
 import type { Faults, Path } from "./fault.ts";
-import { compilePayloadSchema, type Misfit, SchemaError } from "./payload-schema.ts";
+import { compilePayloadSchema, type Misfit } from "./payload-schema.ts";
 import type { InputFile } from "./schema.ts";
+import { SchemaError } from "./schema-error.ts";
 import { compileName, type Template } from "./template.ts";
 import { filterFault } from "./topic.ts";
 
@@ -125,26 +126,9 @@ function readJson(bytes: Buffer): Json {
 
 function readCbor(bytes: Buffer): Json {
   try {
-    return plain(decodeCbor(bytes));
+    return decodeCbor(bytes);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new PayloadError(`the payload is not CBOR: ${why}`);
   }
-}
-
-/** CBOR has values that JSON has not: byte strings become base64, whole numbers numbers. */
-function plain(value: unknown): Json {
-  if (typeof value === "bigint") return Number(value);
-  if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
-  if (value instanceof Date) return value.toISOString();
-  if (Array.isArray(value)) return value.map(plain);
-  if (value instanceof Map) {
-    return Object.fromEntries(Array.from(value, ([key, inner]) => [String(key), plain(inner)]));
-  }
-  if (isJsonObject(value)) {
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
-  }
-  if (value === undefined) return null;
-  if (typeof value === "number" && !Number.isFinite(value)) return null;
-  return value as Json;
 }

@@ -44,6 +44,11 @@ export interface MachineScope extends Scope {
   start: JsonObject;
 }
 
+/** What a guard or an action costs besides its expressions. */
+const ACTION_UNITS = 20;
+/** To work out an effect is not dear, but all that a machine asks for are held until they are counted. */
+const EFFECT_UNITS = 100;
+
 interface Args {
   readonly context: JsonObject;
   readonly event: JsonObject;
@@ -266,7 +271,12 @@ class MachineCompiler {
       return cancel(((args: Args) => id?.(scoped(args))) as never);
     }
     const effect = this.#try(path, () => compileEffect(action, this.#options));
-    return { type: "millrace.effect", params: (args: Args) => effect?.(scoped(args)) };
+    const params = (args: Args) => {
+      const scope = scoped(args);
+      scope.budget.spend(EFFECT_UNITS);
+      return effect?.(scope);
+    };
+    return { type: "millrace.effect", params };
   }
 
   #assigned(values: JsonObject, path: Path): (scope: Scope) => JsonObject {
@@ -277,8 +287,12 @@ class MachineCompiler {
         this.#try(at, () => compileAssigned(value, this.#options.visible), quoteHint(value)),
       ] as const;
     });
-    return (scope) =>
-      Object.fromEntries(members.map(([name, template]) => [name, template?.(scope) ?? null]));
+    return (scope) => {
+      scope.budget.spend(Object.keys(scope.context).length / 4); // XState copies the context
+      return Object.fromEntries(
+        members.map(([name, template]) => [name, template?.(scope) ?? null]),
+      );
+    };
   }
 
   #raise(action: ActionConfig, path: Path): unknown {
@@ -310,6 +324,7 @@ class MachineCompiler {
     const { scope } = this.#options;
     scope.event = args.event["type"] === initEvent.type ? scope.start : args.event;
     scope.context = args.context;
+    scope.budget.spend(ACTION_UNITS);
     return scope;
   };
 

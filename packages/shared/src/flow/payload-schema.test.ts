@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { compilePayloadSchema, SchemaError } from "./payload-schema.ts";
+import type { Json } from "../contract/json.ts";
+import { compilePayloadSchema } from "./payload-schema.ts";
+import { SchemaError } from "./schema-error.ts";
 
 describe("a payload's schema", () => {
   test("checks each `pattern` by itself", () => {
@@ -62,11 +64,67 @@ describe("a payload's schema", () => {
       "`(?=x)` is no RE2 pattern: error parsing",
     ],
     ["a reference to nowhere", { $ref: "#/$defs/gone" }, "can't resolve reference #/$defs/gone"],
+    ["more than 100,000 characters", { enum: ["x".repeat(100_000)] }, "100000 is the most"],
+    ["a pattern that is too large", { pattern: "(a{1000}){1000}" }, "the pattern is too large"],
     ["a schema that answers later", { $async: true, type: "object" }, "`$async`"],
   ])("cannot have %s", (_name, schema, why) => {
     const error = caught(() => compilePayloadSchema(schema));
     expect(error).toBeInstanceOf(SchemaError);
     expect((error as Error).message).toContain(why);
+  });
+});
+
+const many = Array.from({ length: 20_000 }, (_, i) => i);
+const objects = many.map(() => ({ v: 4_999 }));
+
+/** An object of objects, each with its own in `n`. */
+function chain(length: number): Json {
+  return length === 0 ? {} : { n: chain(length - 1) };
+}
+
+/** Both ways lead on, and neither to an end. */
+const forked = { properties: { n: { $ref: "#/$defs/fork" } }, required: ["n"] };
+const fork = { anyOf: [forked, { ...forked, title: "again" }] };
+
+describe("a payload that asks much of its schema", () => {
+  test.each<[what: string, schema: object, payload: Json]>([
+    ["a reference that forks", { $defs: { fork }, $ref: "#/$defs/fork" }, chain(60)],
+    [
+      "values that are many",
+      { items: { enum: many.slice(0, 5_000).map((v) => ({ v })) } },
+      objects,
+    ],
+    ["a pattern over a long text", { pattern: "(a|ab|b){1,300}z" }, "ab".repeat(30_000)],
+    [
+      "names, each held against patterns",
+      { patternProperties: Object.fromEntries(many.slice(0, 60).map((i) => [`a${i}$`, true])) },
+      Object.fromEntries(many.map((i) => [`b${i}`, i])),
+    ],
+    [
+      "lists in a list, each held against schemas",
+      { items: { allOf: many.slice(0, 50).map((i) => ({ items: { minimum: -i } })) } },
+      many.slice(0, 200).map(() => many.slice(0, 200)),
+    ],
+  ])("does not fit: %s", (_, schema, payload) => {
+    expect(compilePayloadSchema(schema)(payload)).toMatch(/^payload is more work/);
+  });
+
+  test("does not fit where a schema refers to itself alone", () => {
+    expect(compilePayloadSchema({ $ref: "#" })({})).toMatch(/^payload leads its schema deeper/);
+  });
+
+  test("fits where it is only large", () => {
+    const misfit = compilePayloadSchema({ uniqueItems: true, items: { properties: { a: {} } } });
+    expect(misfit(many.map((a) => ({ a, b: [a] })))).toBeUndefined();
+    expect(misfit([...many, 7])).toBe("payload must NOT have duplicate items");
+    expect(
+      misfit([
+        { a: 1, b: 2 },
+        { b: 2, a: 1 },
+      ]),
+    ).toBe("payload must NOT have duplicate items");
+    expect(misfit([1, "1", true, null, [], {}, "true"])).toBeUndefined();
+    expect(compilePayloadSchema({ uniqueItems: false })([1, 1])).toBeUndefined();
   });
 });
 

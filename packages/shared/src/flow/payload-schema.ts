@@ -1,18 +1,18 @@
 import { Ajv2020, type AnySchemaObject, type ErrorObject } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
-import { RE2JS } from "re2js";
-import type { Json } from "../contract/json.ts";
+import type { Json, JsonObject } from "../contract/json.ts";
+import { Budget } from "./budget.ts";
+import { payFrom, spend } from "./cel-meter.ts";
+import { compilePattern, matchUnits } from "./patterns.ts";
+import { SchemaError } from "./schema-error.ts";
+import { areDifferent, unitsOf, WORK_KEYWORD, withWork } from "./schema-work.ts";
 
 /** A payload held against an input's schema. @returns what does not fit, or undefined */
 export type Misfit = (payload: Json) => string | undefined;
 
-/** A schema that cannot be used. */
-export class SchemaError extends Error {
-  override readonly name = "SchemaError";
-}
-
 /**
- * Compiles JSON Schema (2020-12), with RE2 for its patterns, so that no pattern can hang a worker.
+ * Compiles JSON Schema (2020-12), with RE2 for its patterns. What a payload asks of it is paid for: neither
+ * a pattern nor a reference can hang a worker.
  *
  * What is valid JSON Schema is taken as it is written; but a keyword or a format that nobody knows
  * would check nothing, and is an error.
@@ -31,16 +31,48 @@ export function compilePayloadSchema(schema: boolean | AnySchemaObject): Misfit 
     logger: { log: ignore, error: ignore, warn: (told) => keepUnknown(unknown, String(told)) },
   });
   (addFormats as unknown as (ajv: Ajv2020) => void)(ajv);
-  const validate = explained(() => ajv.compile(schema));
+  ajv.addKeyword({
+    keyword: WORK_KEYWORD,
+    schemaType: "object",
+    before: "$ref",
+    errors: false,
+    compile: (work) => (data: unknown) => {
+      spend(unitsOf(work as Parameters<typeof unitsOf>[0], data));
+      return true;
+    },
+  });
+  ajv.removeKeyword("uniqueItems");
+  ajv.addKeyword({
+    keyword: "uniqueItems",
+    type: "array",
+    schemaType: "boolean",
+    error: { message: "must NOT have duplicate items" },
+    compile: (wanted) => (data: readonly Json[]) => wanted !== true || areDifferent(data),
+  });
+  const validate = explained(() => ajv.compile(withWork(schema as JsonObject)));
   if (unknown.length > 0) throw new SchemaError(unknown.join("; "));
   if ("$async" in validate) throw new SchemaError("`$async` schemas cannot be used");
-  return (payload) => (validate(payload) ? undefined : writeMisfit(validate.errors?.[0]));
+  return (payload) => {
+    const budget = new Budget();
+    try {
+      payFrom(budget);
+      return validate(payload) ? undefined : writeMisfit(validate.errors?.[0]);
+    } catch (error) {
+      if (budget.isSpent) return "payload is more work for its schema than a message may be";
+      if (error instanceof RangeError) return "payload leads its schema deeper than it can follow";
+      throw error;
+    }
+  };
 }
 
 /** Ajv tells patterns apart by their text: without it, the first one of a schema would stand for all. */
 function regExp(pattern: string): { test(text: string): boolean; toString(): string } {
-  const compiled = explained(() => RE2JS.compile(pattern), `\`${pattern}\` is no RE2 pattern: `);
-  return { test: (text) => compiled.matcher(text).find(), toString: () => pattern };
+  const compiled = explained(() => compilePattern(pattern), `\`${pattern}\` is no RE2 pattern: `);
+  const test = (text: string): boolean => {
+    spend(matchUnits(compiled, text));
+    return compiled.isIn(text);
+  };
+  return { test, toString: () => pattern };
 }
 
 function keepUnknown(unknown: string[], told: string): void {

@@ -6,6 +6,7 @@ import {
   LineCounter,
   type Node,
   parseAllDocuments,
+  visit,
 } from "yaml";
 import type { Json } from "../contract/json.ts";
 import { Faults, type Path, type Place } from "./fault.ts";
@@ -37,6 +38,8 @@ export function readSources(text: string): readonly Source[] {
   const documents: readonly Document[] = parseAllDocuments(text, {
     lineCounter: lines,
     prettyErrors: false,
+    uniqueKeys: false, // it holds each key against all others
+    logLevel: "error", // its warnings would go to stderr
   });
   // What stands behind the last `---` is mostly nothing.
   const written = documents.filter((one) => one.errors.length > 0 || one.contents !== null);
@@ -54,6 +57,12 @@ function readDocument(document: Document, lines: LineCounter): Source {
     }
     return { value: undefined, faults, locate: () => top };
   }
+  const repeated = repeatedKeys(document);
+  for (const at of repeated) {
+    const { line, col } = lines.linePos(at);
+    faults.syntax("Map keys must be unique", { line, column: col });
+  }
+  if (repeated.length > 0) return { value: undefined, faults, locate: () => top };
   try {
     const value = document.toJS({ maxAliasCount: ALIASES_MAX }) as Json;
     return { value, faults, locate: (path) => placeOf(document.contents as Node, path, lines) };
@@ -74,6 +83,22 @@ function empty(): Source {
   return { value: null, faults: new Faults(), locate: () => top };
 }
 
+/** Where members stand whose name came before. */
+function repeatedKeys(document: Document): number[] {
+  const places: number[] = [];
+  visit(document, {
+    Map(_, { items }) {
+      const names = new Set<unknown>();
+      for (const { key } of items) {
+        if (!isScalar(key)) continue;
+        if (names.has(key.value)) places.push(key.range?.[0] ?? 0);
+        names.add(key.value);
+      }
+    },
+  });
+  return places;
+}
+
 /** An upper bound of the nesting, before a recursive parser meets it. */
 function deepest(text: string): number {
   let depth = 0;
@@ -84,7 +109,7 @@ function deepest(text: string): number {
   }
   let indent = 0;
   for (const line of text.split("\n")) {
-    indent = Math.max(indent, /^[ -]*/.exec(line)?.[0].length ?? 0);
+    indent = Math.max(indent, /^[ ?-]*/.exec(line)?.[0].length ?? 0);
   }
   return Math.max(most, indent / 2);
 }

@@ -1,3 +1,4 @@
+import { Budget } from "./budget.ts";
 import { describe, expect, test } from "vitest";
 import type { Json, JsonObject } from "../contract/json.ts";
 import { machineVariables, type Scope } from "./expression.ts";
@@ -5,7 +6,15 @@ import { ExpressionError } from "./expression-error.ts";
 import { compileAssigned, compileName, compileText, compileValue } from "./template.ts";
 
 function scopeOf(event: JsonObject): Scope {
-  return { event, context: {}, thing: { name: "t1" }, topic: [], now: 0, params: {} };
+  return {
+    event,
+    context: {},
+    thing: { name: "t1" },
+    topic: [],
+    now: 0,
+    params: {},
+    budget: new Budget(),
+  };
 }
 
 const scope = scopeOf({ n: 3, s: "x", none: null, list: [1, { a: 2 }] });

@@ -101,7 +101,12 @@ function compileParts(
 ): Template<string> {
   const parts = partsOf(text, visible);
   if (parts.every((part) => typeof part === "string")) return constant(parts.join(""));
-  return Object.assign((scope: Scope) => render(parts, scope), {
+  const plain = parts.filter((part) => typeof part === "string").join("").length;
+  const rendered = (scope: Scope): string => {
+    scope.budget.spend(plain / 16);
+    return render(parts, scope);
+  };
+  return Object.assign(rendered, {
     uses: union(parts.map((part) => (typeof part === "string" ? nothing : part.uses))),
   });
 }

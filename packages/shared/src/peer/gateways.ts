@@ -1,3 +1,5 @@
+import type { PeerProperties } from "./messages.ts";
+
 /**
  * Gateways as a dispatcher, and other gateways, find them: who of them has a subscriber for a topic,
  * and how to hand a message over. In one process they are called directly, on a cluster over their
@@ -35,7 +37,7 @@ export interface ForwardedPublish {
   /** Who published it. */
   readonly client: string;
   /** MQTT 5 properties, as JSON. */
-  readonly properties?: Readonly<Record<string, unknown>> | undefined;
+  readonly properties?: PeerProperties | undefined;
 }
 
 export interface GatewayLink {

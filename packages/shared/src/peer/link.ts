@@ -126,12 +126,13 @@ export class PeerLink implements GatewayLink {
   }
 
   #add(ns: string, filter: string): void {
+    if (this.#filters.has(`${ns}\0${filter}`)) return;
     this.#filters.set(`${ns}\0${filter}`, [ns, filter]);
     this.#options.events.added(ns, filter);
   }
 
   #remove(ns: string, filter: string): void {
-    this.#filters.delete(`${ns}\0${filter}`);
+    if (!this.#filters.delete(`${ns}\0${filter}`)) return;
     this.#options.events.removed(ns, filter);
   }
 
@@ -159,7 +160,7 @@ export class PeerLink implements GatewayLink {
     this.#outbox.push({
       t: "publish",
       ...sent,
-      ...(properties && { properties: { ...properties } }),
+      ...(properties && { properties }),
     });
   }
 

@@ -6,9 +6,25 @@ import * as z from "zod";
  * A dispatcher or another gateway connects; the gateway greets it with every filter that somebody
  * subscribes to there, and tells of each that comes and goes. Payloads are base64.
  */
+const BYTES_MAX = 65_535;
+/** What goes into an MQTT packet: its length has two bytes there. */
+const text = z
+  .string()
+  .refine((value) => Buffer.byteLength(value) <= BYTES_MAX, `more than ${BYTES_MAX} bytes`);
+const name = z.string().max(1_024);
+
+/** MQTT 5 properties of a publish; bytes are base64. */
+const properties = z.strictObject({
+  payloadFormatIndicator: z.literal([0, 1]).optional(),
+  contentType: text.optional(),
+  responseTopic: text.optional(),
+  correlationData: z.string().max(90_000).optional(),
+  userProperties: z.array(z.tuple([text, text])).optional(),
+});
+
 const addressed = {
-  ns: z.string(),
-  topic: z.string(),
+  ns: name,
+  topic: text,
   payload: z.string(),
   qos: z.literal([0, 1]),
 };
@@ -21,23 +37,28 @@ const request = z.discriminatedUnion("t", [
   z.object({
     t: z.literal("publish"),
     ...addressed,
-    client: z.string(),
-    properties: z.record(z.string(), z.unknown()).optional(),
+    client: text,
+    properties: properties.optional(),
   }),
   /** The client connected elsewhere: end this connection of it. */
   z.object({
     t: z.literal("takeover"),
-    ns: z.string(),
-    client: z.string(),
-    connection: z.string(),
+    ns: name,
+    client: text,
+    connection: name,
   }),
 ]);
 
-const filters = z.array(z.tuple([z.string(), z.string()]));
+/** No gateway takes a filter of so many levels from a client. */
+const LEVELS_MAX = 1_000;
+const filter = text
+  .min(1)
+  .refine((value) => value.split("/").length <= LEVELS_MAX, `more than ${LEVELS_MAX} levels`);
+const filters = z.array(z.tuple([name, filter]));
 
 /** What a gateway says. */
 const answer = z.discriminatedUnion("t", [
-  z.object({ t: z.literal("hello"), gateway: z.string(), filters }),
+  z.object({ t: z.literal("hello"), gateway: name, filters }),
   /** Filters with a first subscriber, and filters whose last one left, as [namespace, filter]. */
   z.object({ t: z.literal("filters"), add: filters, remove: filters }),
   z.object({
@@ -48,6 +69,8 @@ const answer = z.discriminatedUnion("t", [
   }),
 ]);
 
+/** As they are sent. */
+export type PeerProperties = z.infer<typeof properties>;
 export type PeerRequest = z.infer<typeof request>;
 export type PeerAnswer = z.infer<typeof answer>;
 
