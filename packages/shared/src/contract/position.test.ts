@@ -23,4 +23,11 @@ describe("the position of a partition", () => {
     expect(day.stamps.has("a")).toBe(true);
     expect(movePosition(day, { offset: 3, time: WRITER_SILENT_MS_MAX + 1 }).stamps.size).toBe(0);
   });
+
+  test("never forgets a log: its copies and sends come again after an outage of any length", () => {
+    const stamps = { "events/1": 7, "journal/1": 9_000 };
+    const one = movePosition(startPosition, { offset: 1, time: 0, stamps });
+    const later = movePosition(one, { offset: 2, time: 100 * WRITER_SILENT_MS_MAX });
+    expect([...later.stamps.keys()]).toEqual(["events/1", "journal/1"]);
+  });
 });

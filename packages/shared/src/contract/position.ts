@@ -29,8 +29,14 @@ export interface PositionChange {
 
 export const startPosition: Position = { offset: 0, time: 0, stamps: new Map() };
 
-/** A gateway's random name is forgotten after a day of silence; the longest repeat is far shorter. */
+/** A process's random name is forgotten after a day of silence; its longest repeat is far shorter. */
 export const WRITER_SILENT_MS_MAX = 24 * 60 * 60 * 1000;
+
+/**
+ * Copies and sends are stamped with the log that they come from. They are few, and written again by
+ * whoever takes over after an outage of any length: they are never forgotten.
+ */
+const isLog = (writer: string): boolean => writer.includes("/");
 
 /** Applies a journalled change. Pure and total, so that every fold forgets the same writers. */
 export function movePosition(from: Position, change: PositionChange): Position {
@@ -38,7 +44,7 @@ export function movePosition(from: Position, change: PositionChange): Position {
   const stamps = new Map(from.stamps);
   for (const [writer, n] of Object.entries(change.stamps ?? {})) stamps.set(writer, { n, time });
   for (const [writer, stamp] of stamps) {
-    if (stamp.time < time - WRITER_SILENT_MS_MAX) stamps.delete(writer);
+    if (stamp.time < time - WRITER_SILENT_MS_MAX && !isLog(writer)) stamps.delete(writer);
   }
   return { offset: Math.max(from.offset, change.offset), time, stamps };
 }
