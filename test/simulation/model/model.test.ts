@@ -1,0 +1,60 @@
+import { describe, expect, test } from "vitest";
+import { mutants } from "./mutants.ts";
+import { amended, type Rules } from "./rules.ts";
+import { type Course, run } from "./run.ts";
+import * as stories from "./stories.ts";
+
+/**
+ * The log protocol as a model: docs/architecture.md says what it covers.
+ *
+ * `SEEDS=200000` tries more seeds than those of every run, `SEED=7` prints the history of one.
+ */
+const SEEDS = Number(process.env["SEEDS"] ?? 3_000);
+const SEED = process.env["SEED"];
+
+const file = "test/simulation/model";
+
+function firstBroken(seeds: number, rules: Rules, course: Course = {}) {
+  for (let seed = 1; seed <= seeds; seed++) {
+    const { failure } = run(seed, rules, course);
+    if (failure !== undefined) return { seed, failure };
+  }
+  return undefined;
+}
+
+/** What a person needs to look into it. */
+function report(seed: number): string {
+  const { failure, history } = run(seed, amended, { tells: true });
+  const again = `SEED=${seed} npx vitest run --project unit ${file}`;
+  return [...history, failure ?? "holds", `again: ${again}`].join("\n");
+}
+
+describe.runIf(SEED === undefined)("the log protocol", () => {
+  test(
+    `holds for ${SEEDS} seeds`,
+    () => {
+      const broken = firstBroken(SEEDS, amended);
+      expect(broken, broken && report(broken.seed)).toBeUndefined();
+    },
+    SEEDS * 10,
+  );
+
+  test.each(Object.entries(stories))("holds in the story %s", (_, story) => {
+    expect(firstBroken(100, amended, { story })).toBeUndefined();
+  });
+
+  test.each([
+    ["floors are taken from records that may be void", { floorVerified: false }],
+    ["a floor is named with its last refresh", { floorNamed: "with its last refresh" } as const],
+  ])("holds as well when %s, for either of the two rules is enough", (_, change) => {
+    expect(firstBroken(500, { ...amended, ...change })).toBeUndefined();
+  });
+
+  test.each(Object.entries(mutants))("breaks when %s", (_, { change, course, seeds }) => {
+    expect(firstBroken(seeds, { ...amended, ...change }, course)).toBeDefined();
+  });
+});
+
+test.runIf(SEED !== undefined)(`the history of seed ${SEED}`, () => {
+  console.log(report(Number(SEED)));
+});
