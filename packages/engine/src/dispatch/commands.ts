@@ -145,7 +145,8 @@ export class Commands {
   /** A record of an instance was read: which of its commands have been parked, which are owed no more? */
   recordRead(instance: Instance, offset: number, parkedEffect: string | undefined): void {
     const parked = parkedEffect === undefined ? undefined : this.#pending.get(parkedEffect);
-    if (parked !== undefined && parked.parking === "asked") {
+    // Whoever asked, an earlier dispatcher perhaps: its instance keeps it now, and waits for the outcome.
+    if (parked !== undefined && parked.parking !== "parked") {
       parked.parking = "parked";
       this.#release(parked);
     }
