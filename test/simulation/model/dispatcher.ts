@@ -23,9 +23,11 @@ interface Pending {
 interface Open {
   readonly reader: Reader;
   readonly from: number;
-  /** Steps below it may put aside what an earlier dispatcher had begun. */
+  /** The end of the journal as it opened. */
   readonly recoverUntil: number;
   readonly tickets: Ticket[];
+  /** Asked to be parked and done since: the step that parks them changes nothing, the first one. */
+  readonly answered: Set<string>;
   readonly pending: Map<string, Pending>;
   readonly writer: string;
   written: number;
@@ -76,6 +78,7 @@ export class Dispatcher {
       from: from.offset,
       recoverUntil: journal.end,
       tickets: [],
+      answered: new Set(),
       pending: new Map(),
       writer: `${this.#name}-${this.#lives}`,
       written: 0,
@@ -146,10 +149,11 @@ export class Dispatcher {
     if (instance === undefined) return;
     const input = cause?.input;
     const parked = input !== "timer" && input?.type === "parked" ? input.effect : undefined;
-    const asked = parked && open.pending.get(parked.id);
-    if (asked?.parking === "asked") {
-      asked.parking = "parked";
-      this.#release(open, asked);
+    const begun = parked && open.pending.get(parked.id);
+    const { parkedByOthersCounts } = this.#shared.rules;
+    if (begun?.parking === "asked" || (begun?.parking === "no" && parkedByOthersCounts)) {
+      begun.parking = "parked";
+      this.#release(open, begun);
     }
     for (const one of open.pending.values()) {
       const { effect, parking } = one;
@@ -157,8 +161,10 @@ export class Dispatcher {
       if (effect.of !== instance.key || !isKept || offset <= one.offset) continue;
       if (!instance.owed.some((owed) => owed.effect.id === effect.id)) this.#finish(open, one);
     }
-    const isRecovered = offset < open.recoverUntil && this.#shared.rules.parkedTakenUp;
-    if (parked !== undefined && isRecovered) this.#resumeAll(open, instance, offset);
+    if (parked === undefined || open.answered.delete(parked.id)) return;
+    const { parkedTakenUp } = this.#shared.rules;
+    const isThere = offset < open.recoverUntil && parkedTakenUp === "those there as it opens";
+    if (parkedTakenUp === "all" || isThere) this.#resumeAll(open, instance, offset);
   }
 
   // ---- effects
@@ -198,6 +204,7 @@ export class Dispatcher {
       if ((effect.owed || parking !== "no") && !this.#write(open, "result", effect)) {
         return this.crash();
       }
+      if (parking === "asked") open.answered.add(effect.id);
     }
     if (this.#open === open) this.#finish(open, one);
   }

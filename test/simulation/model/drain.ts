@@ -66,6 +66,9 @@ function lookOver(partition: Partition, world: World): void {
   for (const { id } of effectsOf(partition)) {
     if (!world.executed.has(id)) partition.fail(`${id} was never executed`);
   }
+  for (const { owed } of partition.truth.now.instances.values()) {
+    for (const { effect } of owed) partition.fail(`${effect.id} is done, and still owed`);
+  }
   checkInputs(partition, world);
 }
 

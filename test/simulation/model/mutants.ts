@@ -124,9 +124,17 @@ export const mutants: Readonly<Record<string, Mutant>> = {
     seeds: 100,
   },
   "a step that parks what an earlier dispatcher began is passed over": {
-    change: { parkedTakenUp: false },
+    change: { parkedTakenUp: "none" },
     course: { story: stories.parkedThenRead },
     seeds: 100,
+  },
+  "what a dead dispatcher had asked for is taken up only where its step is there already": {
+    change: { parkedTakenUp: "those there as it opens" },
+    seeds: 150,
+  },
+  "a step that parks what is under way counts only for who asked": {
+    change: { parkedByOthersCounts: false },
+    seeds: 50,
   },
   "a lost bookmark starts at the floor": { change: { lostBookmarkAt: "the floor" }, seeds: 150 },
   "a bookmark is an offset alone": { change: { bookmarkHasEpoch: false }, seeds: 150 },

@@ -70,8 +70,10 @@ export interface Rules {
   readonly parkedWaitsForBookmark: boolean;
   /** What was put aside is not taken from a store that is being rebuilt. */
   readonly parkedWaitsForRebuild: boolean;
-  /** Steps that put aside what an earlier dispatcher had begun are taken up when they are read. */
-  readonly parkedTakenUp: boolean;
+  /** Which steps that put aside what an earlier dispatcher had begun are taken up when they are read. */
+  readonly parkedTakenUp: "all" | "those there as it opens" | "none";
+  /** A step that puts aside what is under way counts, even if an earlier dispatcher asked for it. */
+  readonly parkedByOthersCounts: boolean;
   readonly lostBookmarkAt: "dispatched" | "the floor";
   /** The bookmark says which claim was the last one read. */
   readonly bookmarkHasEpoch: boolean;
@@ -111,7 +113,8 @@ export const amended: Rules = {
   parkedPassed: "its step was read",
   parkedWaitsForBookmark: true,
   parkedWaitsForRebuild: true,
-  parkedTakenUp: true,
+  parkedTakenUp: "all",
+  parkedByOthersCounts: true,
   lostBookmarkAt: "dispatched",
   bookmarkHasEpoch: true,
   sendsInOrder: true,

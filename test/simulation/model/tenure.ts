@@ -1,6 +1,5 @@
 import type { Position, PositionChange } from "@millrace/shared/contract/position";
-import type { Bookmark } from "@millrace/shared/contract/reader";
-import { startBookmark } from "@millrace/shared/contract/reader";
+import { type Bookmark, startBookmark } from "@millrace/shared/contract/reader";
 import { cutSome } from "./cut.ts";
 import { moved } from "./fold.ts";
 import { type Floor, floorAt, floorsOf } from "./floors.ts";
