@@ -53,3 +53,20 @@ test.each(["stops", "dies"])(
     expect(topics.sort()).toEqual(["lamp/l1/ca", "lamp/l1/cb"]);
   },
 );
+
+test("one that a dead dispatcher had put aside is delivered by the next, and owed no more", async () => {
+  const dispatched = await DispatchedWorld.open({ flows: [lampFlow("a")] });
+  const { world, devices } = dispatched;
+  await world.advance(950);
+  await world.publish("lamp/l1/a", {});
+  // The step that puts it aside is written, and the bookmark has not passed the command's own step.
+  await world.advance(1_010);
+  expect(Object.keys(world.instance("lamp/l1").owed ?? {})).toEqual(["0/1/0"]);
+  await dispatched.crash();
+  devices.become("online");
+  await world.advance(60_000);
+  expect(world.instance("lamp/l1").owed).toBeUndefined();
+  await dispatched.crash();
+  await world.advance(60_000);
+  expect(devices.received).toHaveLength(1);
+});

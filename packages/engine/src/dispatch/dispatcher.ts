@@ -155,8 +155,12 @@ export class Dispatcher {
   /** Where a group without a bookmark begins is told by the floor: repeats since then, and loses nothing. */
   async #startOf(partition: number): Promise<Bookmark> {
     const { log } = this.#parts;
-    const bookmark = await log.bookmarked("journal", DISPATCH_GROUP, partition);
-    return readDispatchBookmark(bookmark) ?? (await startOfDispatch(log, partition));
+    const stored = await log.bookmarked("journal", DISPATCH_GROUP, partition);
+    const bookmark = readDispatchBookmark(stored);
+    const { start } = await log.bounds("journal", partition);
+    // One that is below the log's start is from before a later one that was lost.
+    if (bookmark !== undefined && bookmark.offset >= start) return bookmark;
+    return await startOfDispatch(log, partition);
   }
 
   /** The end of a partition's journal, and when the log took the latest of what there is of it. */
@@ -178,9 +182,9 @@ export class Dispatcher {
     const { store, clock } = this.#parts;
     const from = dispatch.bookmark.offset;
     for (;;) {
-      const before = (await store.position(partition))?.journal.offset ?? 0;
+      const before = await this.#wholeUpTo(partition);
       const instances = await store.parked(partition);
-      const after = (await store.position(partition))?.journal.offset ?? 0;
+      const after = await this.#wholeUpTo(partition);
       if (this.#partitions.get(partition) !== dispatch) return;
       if (before >= from && before === after) {
         for (const instance of instances) dispatch.resume(instance, after - 1);
@@ -188,6 +192,12 @@ export class Dispatcher {
       }
       await sleep(clock, before >= from ? STORE_MOVED_MS : this.#options.bookmarkMs);
     }
+  }
+
+  /** Up to where the store holds all that is put aside: while it is being rebuilt, it holds a part. */
+  async #wholeUpTo(partition: number): Promise<number> {
+    const held = await this.#parts.store.position(partition);
+    return held?.until !== undefined ? -1 : (held?.journal.offset ?? 0);
   }
 
   #arrived(partition: number, records: readonly LogRecord[]): void {

@@ -106,7 +106,8 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
   /** A record of an instance was read: which of its effects have been parked, which are owed no more? */
   recordRead(instance: Instance, offset: number, parkedEffect: string | undefined): void {
     const parked = this.#all.get(parkedEffect as EffectId);
-    if (parked !== undefined && parked.parking === "asked") {
+    // Whoever asked, an earlier dispatcher perhaps: its instance keeps it now, and waits for the outcome.
+    if (parked !== undefined && parked.parking !== "parked") {
       parked.parking = "parked";
       this.#release(parked);
     }

@@ -1,4 +1,6 @@
+import { isOperational } from "@millrace/shared/errors/operational";
 import type { EngineHost } from "./engine-host.ts";
+import { OwnershipLost } from "./journal-writer.ts";
 import { catchUp, takeOver } from "./takeover.ts";
 import { Tenure } from "./tenure.ts";
 
@@ -16,7 +18,11 @@ export async function claim(partition: number, host: EngineHost): Promise<Tenure
       partition,
       ...evidence.tried,
     });
-  const { folded, held } = await catchUp(host, partition, claimed);
+  const { folded, held } = await catchUp(host, partition, claimed).catch((error: unknown) => {
+    if (!isOperational(error, "LOG-006")) throw error;
+    // The owner before is alive, and cuts at its floor: the next claim begins there.
+    throw new OwnershipLost("the journal was cut while it was folded");
+  });
   const { journal: bookmark, input: position } = folded;
   const tenure = { epoch, time, start, bookmark, position, held: held.journal, evidence };
   return new Tenure(partition, tenure, host);
