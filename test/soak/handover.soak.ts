@@ -24,8 +24,8 @@ test("partitions change hands: planned, after a kill, and to an engine that join
   const stage = await Stage.open({
     servers: { brokers: 3 },
     processes: { gateway: 1, engine: 2, dispatcher: 1 },
-    devices: { count: 16, paceMs: 50, windowMax: 10 },
-    partitions: 16,
+    devices: { count: 12, paceMs: 100, windowMax: 10 },
+    partitions: 12,
   });
   await sleep(5_000);
   const calm = showPauses("no change: of each event", latencies(stage.devices).command);
@@ -36,6 +36,7 @@ test("partitions change hands: planned, after a kill, and to an engine that join
       if (place === undefined) throw new Error("there are two engines");
       (signal === "SIGTERM" ? planned : killed)?.push(await endEngine(stage, place, signal));
       joined?.push(await addEngine(stage, place));
+      console.log(`${repeat + 1} of ${REPEATS}, ${signal}`);
       await sleep(1_000);
     }
   }
@@ -63,7 +64,7 @@ test(`SIGTERM with ${IN_FLIGHT} events in flight: nothing is done again`, async 
     servers: { brokers: 3 },
     processes: { gateway: 1, engine: 2, dispatcher: 1 },
     devices: { count: 20, paceMs: 50, windowMax: 10 },
-    partitions: 16,
+    partitions: 12,
   });
   const ended: number[] = [];
   for (let drain = 0; drain < DRAINS; drain++) {

@@ -25,7 +25,7 @@ import {
 } from "./connect.ts";
 import { Leaders } from "./leaders.ts";
 import { RangeReader } from "./range-reader.ts";
-import { Sockets } from "./sockets.ts";
+import { disconnected, Sockets } from "./sockets.ts";
 import { KafkaSubscription } from "./subscription.ts";
 import { ensureTopics, newLogId } from "./topics.ts";
 
@@ -98,7 +98,7 @@ export class KafkaLog implements EventLog {
       await probe.#closeReaders();
       return new KafkaLog(options, connected, identity.id, partitions);
     } catch (error) {
-      await disconnect(connected);
+      await disconnect(options.clock, connected);
       throw isOperational(error) ? error : unreachable(address, error);
     }
   }
@@ -287,8 +287,9 @@ export class KafkaLog implements EventLog {
   async close(): Promise<void> {
     await this.#closeReaders();
     await Promise.all([...this.#open].map((one) => one.close()));
-    await (await this.#publisher?.catch(() => undefined))?.disconnect();
-    await disconnect(this.#parts);
+    const publisher = await this.#publisher?.catch(() => undefined);
+    const { clock } = this.#options;
+    await disconnect(clock, this.#parts, publisher);
   }
 }
 
@@ -334,19 +335,20 @@ async function connect(options: KafkaLogOptions, address: KafkaAddress): Promise
     await admin.connect();
     await producer.connect();
   } catch (error) {
-    await disconnect({ admin, producer, sockets });
+    await disconnect(options.clock, { admin, producer, sockets });
     throw unreachable(address, error);
   }
   const appender = new Appender(producer, leaders);
   return { kafka, admin, producer, leaders, appender, lines, sockets };
 }
 
-async function disconnect({
-  admin,
-  producer,
-  sockets,
-}: Pick<Connected, "admin" | "producer" | "sockets">): Promise<void> {
-  await Promise.all([admin.disconnect().catch(() => {}), producer.disconnect().catch(() => {})]);
+async function disconnect(
+  clock: Clock,
+  { admin, producer, sockets }: Pick<Connected, "admin" | "producer" | "sockets">,
+  publisher?: Producer,
+): Promise<void> {
+  const clients = [admin, producer, ...(publisher === undefined ? [] : [publisher])];
+  await Promise.allSettled(clients.map((client) => disconnected(clock, client)));
   sockets.destroyAll();
 }
 

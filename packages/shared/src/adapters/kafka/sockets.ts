@@ -1,6 +1,7 @@
 import { connect, isIP, type Socket } from "node:net";
 import { connect as connectSecurely } from "node:tls";
-import type { ISocketFactory, ISocketFactoryArgs } from "kafkajs";
+import type { Admin, Consumer, ISocketFactory, ISocketFactoryArgs, Producer } from "kafkajs";
+import { type Clock, within } from "../../ports/clock.ts";
 
 const KEEP_ALIVE_MS = 60_000;
 
@@ -27,6 +28,17 @@ export class Sockets {
   destroyAll(): void {
     for (const socket of this.#open) socket.destroy();
   }
+}
+
+/** A process closes up to four of them one after the other, and has 8 s in all. */
+const DISCONNECT_MS_MAX = 1_500;
+
+/**
+ * Lets a client of kafkajs go; a consumer leaves its group. A client waits without end for the answers of
+ * a broker that is gone, so it is not waited for: its sockets end with the log.
+ */
+export function disconnected(clock: Clock, client: Admin | Consumer | Producer): Promise<void> {
+  return within(clock, DISCONNECT_MS_MAX, client.disconnect());
 }
 
 /** kafkajs' types say that there are always options of TLS; there are none without it. */
