@@ -18,6 +18,7 @@ export interface Place {
 
 /** A process ends in time, or is told to end at once: 8 s is what the product gives itself. */
 const STOP_MS_MAX = 15_000;
+const STARTS_MAX = 5;
 
 /** The processes of an installation, in turn on the two sides of the network. */
 export class Processes {
@@ -62,11 +63,21 @@ export class Processes {
     );
   }
 
-  /** Starts another process in the place of one that ended. */
+  /**
+   * Starts another process in the place of one that ended; one that gives up its start is started again,
+   * as an orchestrator would, and is spoken of.
+   */
   async replace(place: Place): Promise<void> {
-    const next = this.#installation.launch({ role: place.role, args: place.args });
-    place.process = next;
-    await next.ready();
+    for (let attempt = 1; ; attempt++) {
+      const next = this.#installation.launch({ role: place.role, args: place.args });
+      place.process = next;
+      try {
+        return await next.ready();
+      } catch (error) {
+        if (next.exitCode === undefined || attempt === STARTS_MAX) throw error;
+        console.log(`${place.role} gave up its start: ${next.output.trim().split("\n").at(-1)}`);
+      }
+    }
   }
 
   /** Ends all of them in order. @returns exit codes other than 0 */
