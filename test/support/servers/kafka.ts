@@ -5,7 +5,13 @@ import { join } from "node:path";
 import { inDocker, type Launch } from "./docker.ts";
 import { dockerAnswers, ensure, present } from "./ensure.ts";
 import { kafkaJars, kafkaVersion } from "./kafka-jars.ts";
-import { type Broker, type KafkaSettings, propertiesText, settingsOf } from "./kafka-settings.ts";
+import {
+  type Broker,
+  type Entrance,
+  type KafkaSettings,
+  propertiesText,
+  settingsOf,
+} from "./kafka-settings.ts";
 import { answers, freePort } from "./ports.ts";
 import { mustRun } from "./programs.ts";
 import { newDataFolder } from "./run-folder.ts";
@@ -17,6 +23,10 @@ export interface KafkaOptions {
   readonly settings?: KafkaSettings;
   /** 512 unless said. */
   readonly heapMb?: number;
+  /** More listeners of the broker with this id. */
+  readonly entrances?: (id: number) => Promise<readonly Entrance[]>;
+  /** Called before the broker with this id starts. @returns how its commands are run there */
+  readonly around?: (id: number, folder: string) => Promise<(launch: Launch) => Launch>;
 }
 
 export interface KafkaServer {
@@ -74,7 +84,7 @@ async function startBrokers(
 ): Promise<[KafkaServer, ...KafkaServer[]]> {
   const java = await javaWithKafka(options.heapMb ?? 512);
   return withFreePorts(async () => {
-    const brokers = await planBrokers(count, options.folder ?? newDataFolder("kafka"));
+    const brokers = await planBrokers(count, options);
     const clusterId = randomBytes(16).toString("base64url");
     const start = (broker: Broker): Promise<KafkaServer> =>
       startBroker(broker, brokers, clusterId, options, java);
@@ -94,11 +104,17 @@ async function allOrNone(starts: readonly Promise<KafkaServer>[]): Promise<reado
   throw failure.reason;
 }
 
-async function planBrokers(count: number, folder: string): Promise<readonly Broker[]> {
+async function planBrokers(count: number, options: KafkaOptions): Promise<readonly Broker[]> {
+  const folder = options.folder ?? newDataFolder("kafka");
   const brokers: Broker[] = [];
   for (let id = 1; id <= count; id += 1) {
-    const own = count === 1 ? folder : join(folder, String(id));
-    brokers.push({ id, port: await freePort(), controllerPort: await freePort(), folder: own });
+    brokers.push({
+      id,
+      port: await freePort(),
+      controllerPort: await freePort(),
+      folder: count === 1 ? folder : join(folder, String(id)),
+      entrances: (await options.entrances?.(id)) ?? [],
+    });
   }
   return brokers;
 }
@@ -110,8 +126,9 @@ async function startBroker(
   options: KafkaOptions,
   java: JavaLaunch,
 ): Promise<KafkaServer> {
-  const { folder, port } = broker;
+  const { id, folder, port } = broker;
   await mkdir(folder, { recursive: true });
+  const around = (await options.around?.(id, folder)) ?? ((launch: Launch) => launch);
   const properties = join(folder, "server.properties");
   await writeFile(properties, propertiesText({ ...settingsOf(broker, all), ...options.settings }));
   const format = [
@@ -121,12 +138,13 @@ async function startBroker(
     "-c",
     properties,
   ];
-  if (!existsSync(join(folder, "data", "meta.properties"))) await runLaunch(java(format, folder));
+  if (!existsSync(join(folder, "data", "meta.properties")))
+    await runLaunch(around(java(format, folder)));
 
   const logFile = join(folder, "broker.log");
   const server = new ServerProcess({
     name: `Kafka ${kafkaVersion}`,
-    launch: java(["kafka.Kafka", properties], folder),
+    launch: around(java(["kafka.Kafka", properties], folder)),
     logFile,
     mark: properties,
     isReady: () => answersApiVersions(port),

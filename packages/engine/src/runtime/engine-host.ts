@@ -33,6 +33,8 @@ export interface EngineHost {
   checkVersion(instance: Instance): void;
   /** One partition's share of the cache. */
   cachedInstancesMax(): number;
+  /** One partition's share of what may have arrived and wait. */
+  arrivedBytesMax(): number;
   /** A line of a flow's `log` action. */
   onLog(level: string, message: string, facts: object): void;
   onEvent: LogLine;

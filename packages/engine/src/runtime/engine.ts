@@ -72,11 +72,16 @@ export class Engine {
       },
       registryRead: () => parts.registryRead(),
       checkVersion: (instance) => this.#checkVersion(instance),
-      cachedInstancesMax: () =>
-        Math.ceil(options.cachedInstancesMax / Math.max(1, this.#owners.size)),
+      cachedInstancesMax: () => this.#share(options.cachedInstancesMax),
+      arrivedBytesMax: () => this.#share(options.arrivedBytesMax),
       onLog: (level, message, facts) => onLine(level as LogLevel, message, facts),
       onEvent: onLine,
     };
+  }
+
+  /** One partition's part of what all of them may have. */
+  #share(max: number): number {
+    return Math.ceil(max / Math.max(1, this.#owners.size));
   }
 
   #checkVersion({ ns, flow, key, version }: Instance): void {

@@ -13,6 +13,8 @@ export interface EngineOptions {
   readonly appendBytesMax: number;
   /** Arrived records of a partition, beyond which it is paused. */
   readonly arrivedRecordsMax: number;
+  /** Arrived bytes of all partitions; one that is beyond its share of them is paused. */
+  readonly arrivedBytesMax: number;
   /** How far the store may be behind the journal: time and steps. */
   readonly commitMs: number;
   readonly commitStepsMax: number;
@@ -57,6 +59,7 @@ export const defaultEngineOptions: EngineOptions = {
   turnDeliveriesMax: 500,
   appendBytesMax: 900_000,
   arrivedRecordsMax: 2_000,
+  arrivedBytesMax: 64 * 1024 * 1024,
   commitMs: 50,
   commitStepsMax: 500,
   uncommittedMax: 20_000,

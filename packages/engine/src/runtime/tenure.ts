@@ -86,10 +86,8 @@ export class Tenure {
     this.#position = new InputPosition(position);
     const memory = { cache: this.#cache, timers: this.#timers, position: this.#position };
     this.#decider = new TurnDecider(host, memory);
-    const { arrivedRecordsMax } = options;
-    this.#intake = new Intake(partition, position.offset, arrivedRecordsMax, () =>
-      host.subscription(),
-    );
+    const bounds = { recordsMax: options.arrivedRecordsMax, bytesMax: host.arrivedBytesMax };
+    this.#intake = new Intake(partition, position.offset, bounds, () => host.subscription());
     this.#lastStoreWord = clock.monotonicMs();
     this.#committer = this.#makeCommitter(start);
     this.#retention = new Retention({

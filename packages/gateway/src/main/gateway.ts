@@ -4,7 +4,7 @@ import type { Catalogue } from "@millrace/shared/flow/catalogue";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { GatewayDirectory } from "@millrace/shared/peer/directory";
 import type { CommandMessage, GatewayLink } from "@millrace/shared/peer/gateways";
-import { type Clock, randomName } from "@millrace/shared/ports/clock";
+import { type Clock, randomName, within } from "@millrace/shared/ports/clock";
 import type { EventLog } from "@millrace/shared/ports/event-log";
 import type { SessionHolder, SessionStore } from "@millrace/shared/ports/session-store";
 import { refuse } from "../admit/refusals.ts";
@@ -270,11 +270,4 @@ const traceparent = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 function traceparentOf(props: Record<string, string | string[]> | undefined): string | undefined {
   const given = props?.["traceparent"];
   return typeof given === "string" && traceparent.test(given) ? given : undefined;
-}
-
-async function within(clock: Clock, ms: number, work: Promise<void>): Promise<void> {
-  let cancel = (): void => {};
-  const late = new Promise<void>((resolve) => (cancel = clock.after(ms, resolve)));
-  await Promise.race([work, late]);
-  cancel();
 }

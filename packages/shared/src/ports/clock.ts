@@ -14,6 +14,13 @@ export function sleep(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => clock.after(ms, resolve));
 }
 
+/** Waits for work, but not for longer than that: then the work is left to itself. */
+export async function within(clock: Clock, ms: number, work: Promise<unknown>): Promise<void> {
+  let cancel = (): void => {};
+  const late = new Promise<void>((resolve) => (cancel = clock.after(ms, resolve)));
+  await Promise.race([work, late]).finally(() => cancel());
+}
+
 export const systemClock: Clock = {
   wallMs: () => Date.now(),
   monotonicMs: () => performance.now(),

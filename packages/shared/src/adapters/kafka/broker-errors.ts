@@ -34,7 +34,7 @@ export function isUnknownTopic({ type = "" }: BrokerError): boolean {
   return type === "UNKNOWN_TOPIC_OR_PARTITION";
 }
 
-/** Errors of a broker that is starting, or of a partition whose leader is moving. */
+/** Errors of a broker that is starting or dying, or of a partition whose leader is moving. */
 const passing: ReadonlySet<string> = new Set([
   "NOT_LEADER_FOR_PARTITION",
   "LEADER_NOT_AVAILABLE",
@@ -42,8 +42,17 @@ const passing: ReadonlySet<string> = new Set([
   "GROUP_COORDINATOR_NOT_AVAILABLE",
   "GROUP_LOAD_IN_PROGRESS",
   "NOT_COORDINATOR_FOR_GROUP",
+  "KAFKA_STORAGE_ERROR",
 ]);
 
-export function isPassing({ type = "" }: BrokerError): boolean {
-  return passing.has(type);
+/** Errors of kafkajs about one broker: another one may lead by the next attempt. */
+const passingNames: ReadonlySet<string> = new Set([
+  "KafkaJSConnectionError",
+  "KafkaJSConnectionClosedError",
+  "KafkaJSRequestTimeoutError",
+  "KafkaJSBrokerNotFound",
+]);
+
+export function isPassing({ type = "", name = "" }: BrokerError): boolean {
+  return passing.has(type) || passingNames.has(name);
 }

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Clock } from "../../ports/clock.ts";
 import { Kafka, type KafkaConfig, logLevel, type SASLOptions } from "kafkajs";
 import { messageOf, OperationalError } from "../../errors/operational.ts";
+import type { Sockets } from "./sockets.ts";
 
 /** What the client has to say; most of it is of interest only while something is being looked for. */
 export type KafkaLine = (level: "debug" | "warn", message: string, facts: object) => void;
@@ -75,6 +76,7 @@ export function createKafka(
   clock: Clock,
   line: KafkaLine,
   watchers: ReadonlySet<LineWatcher>,
+  sockets: Sockets,
 ): Kafka {
   let warnedAt = Number.NEGATIVE_INFINITY;
   const warn = (why: unknown): void => {
@@ -88,6 +90,7 @@ export function createKafka(
     clientId: "millrace",
     brokers: [...address.brokers],
     ...address.config,
+    socketFactory: sockets.factory,
     connectionTimeout: 3_000,
     requestTimeout: 10_000,
     logLevel: logLevel.INFO,

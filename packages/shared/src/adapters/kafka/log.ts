@@ -25,6 +25,7 @@ import {
 } from "./connect.ts";
 import { Leaders } from "./leaders.ts";
 import { RangeReader } from "./range-reader.ts";
+import { disconnected, Sockets } from "./sockets.ts";
 import { KafkaSubscription } from "./subscription.ts";
 import { ensureTopics, newLogId } from "./topics.ts";
 
@@ -54,10 +55,10 @@ export class KafkaLog implements EventLog {
   readonly #options: KafkaLogOptions;
   readonly #kafka: Kafka;
   readonly #admin: Admin;
-  readonly #producer: Producer;
   readonly #appender: Appender;
   readonly #leaders: Leaders;
   readonly #lines: Set<LineWatcher>;
+  readonly #parts: Connected;
   readonly #readers = new Map<Topic, RangeReader>();
   readonly #open = new Set<Subscription>();
   #publisher: Promise<Producer> | undefined;
@@ -66,10 +67,10 @@ export class KafkaLog implements EventLog {
     this.#options = options;
     this.#kafka = parts.kafka;
     this.#admin = parts.admin;
-    this.#producer = parts.producer;
     this.#leaders = parts.leaders;
     this.#appender = parts.appender;
     this.#lines = parts.lines;
+    this.#parts = parts;
     this.id = id;
     this.partitions = partitions;
   }
@@ -97,7 +98,7 @@ export class KafkaLog implements EventLog {
       await probe.#closeReaders();
       return new KafkaLog(options, connected, identity.id, partitions);
     } catch (error) {
-      await disconnect(connected);
+      await disconnect(options.clock, connected);
       throw isOperational(error) ? error : unreachable(address, error);
     }
   }
@@ -303,8 +304,9 @@ export class KafkaLog implements EventLog {
   async close(): Promise<void> {
     await this.#closeReaders();
     await Promise.all([...this.#open].map((one) => one.close()));
-    await (await this.#publisher?.catch(() => undefined))?.disconnect();
-    await disconnect({ admin: this.#admin, producer: this.#producer });
+    const publisher = await this.#publisher?.catch(() => undefined);
+    const { clock } = this.#options;
+    await disconnect(clock, this.#parts, publisher);
   }
 }
 
@@ -328,11 +330,13 @@ interface Connected {
   readonly leaders: Leaders;
   readonly appender: Appender;
   readonly lines: Set<LineWatcher>;
+  readonly sockets: Sockets;
 }
 
 async function connect(options: KafkaLogOptions, address: KafkaAddress): Promise<Connected> {
   const lines = new Set<LineWatcher>();
-  const kafka = createKafka(address, options.clock, options.line, lines);
+  const sockets = new Sockets();
+  const kafka = createKafka(address, options.clock, options.line, lines, sockets);
   const admin = kafka.admin();
   const producer = kafka.producer({
     retry: { retries: 0 },
@@ -348,20 +352,21 @@ async function connect(options: KafkaLogOptions, address: KafkaAddress): Promise
     await admin.connect();
     await producer.connect();
   } catch (error) {
-    await disconnect({ admin, producer });
+    await disconnect(options.clock, { admin, producer, sockets });
     throw unreachable(address, error);
   }
-  return { kafka, admin, producer, leaders, appender: new Appender(producer, leaders), lines };
+  const appender = new Appender(producer, leaders);
+  return { kafka, admin, producer, leaders, appender, lines, sockets };
 }
 
-async function disconnect({
-  admin,
-  producer,
-}: {
-  admin: Admin;
-  producer: Producer;
-}): Promise<void> {
-  await Promise.all([admin.disconnect().catch(() => {}), producer.disconnect().catch(() => {})]);
+async function disconnect(
+  clock: Clock,
+  { admin, producer, sockets }: Pick<Connected, "admin" | "producer" | "sockets">,
+  publisher?: Producer,
+): Promise<void> {
+  const clients = [admin, producer, ...(publisher === undefined ? [] : [publisher])];
+  await Promise.allSettled(clients.map((client) => disconnected(clock, client)));
+  sockets.destroyAll();
 }
 
 function unreachable(address: KafkaAddress, error: unknown): OperationalError<"LOG-001"> {

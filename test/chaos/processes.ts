@@ -1,0 +1,113 @@
+import type { MillraceProcess, TestInstallation } from "../support/millrace.ts";
+import { freePort } from "../support/servers/ports.ts";
+import { TcpProxy } from "../support/servers/tcp-proxy.ts";
+import { until } from "../support/until.ts";
+import { type Servers, type Side, sides } from "./servers.ts";
+
+export type Role = "gateway" | "engine" | "dispatcher";
+const roles = ["gateway", "engine", "dispatcher"] as const;
+
+/** One process and its place: where it stands, and, of a gateway, how the others reach it. */
+export interface Place {
+  readonly role: Role;
+  readonly side: Side;
+  readonly args: readonly string[];
+  readonly wayToGateway?: TcpProxy;
+  process: MillraceProcess;
+}
+
+/** A process ends in time, or is told to end at once: 8 s is what the product gives itself. */
+const STOP_MS_MAX = 15_000;
+const STARTS_MAX = 5;
+
+/** The processes of an installation, in turn on the two sides of the network. */
+export class Processes {
+  readonly #installation: TestInstallation;
+  readonly #servers: Servers;
+  readonly places: Place[] = [];
+
+  constructor(installation: TestInstallation, servers: Servers) {
+    this.#installation = installation;
+    this.#servers = servers;
+  }
+
+  async start(counts: Readonly<Record<Role, number>>): Promise<void> {
+    const wanted = roles.flatMap((role) =>
+      Array.from({ length: counts[role] }, (_, at) => ({ role, side: sides[at % 2] as Side })),
+    );
+    await Promise.all(wanted.map(({ role, side }) => this.#add(role, side)));
+  }
+
+  async #add(role: Role, side: Side): Promise<void> {
+    const args = [
+      "--log-url",
+      this.#servers.kafkaUrl(side),
+      "--state-url",
+      this.#servers.redisUrl(side),
+    ];
+    const peer = role === "gateway" ? await wayToPeer() : undefined;
+    if (peer !== undefined) args.push("--peer-url", peer.url);
+    const process = await this.#installation.start({ role, args });
+    const way = peer === undefined ? {} : { wayToGateway: peer.way };
+    this.places.push({ role, side, args, process, ...way });
+  }
+
+  of(role: Role): readonly Place[] {
+    return this.places.filter((place) => place.role === role);
+  }
+
+  /** Addresses of the gateways that run. */
+  gateways(): string[] {
+    return this.of("gateway").flatMap(({ process }) =>
+      process.exitCode === undefined && process.mqtt !== "" ? [process.mqtt] : [],
+    );
+  }
+
+  /**
+   * Starts another process in the place of one that ended; one that gives up its start is started again,
+   * as an orchestrator would, and is spoken of.
+   */
+  async replace(place: Place): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const next = this.#installation.launch({ role: place.role, args: place.args });
+      place.process = next;
+      try {
+        return await next.ready();
+      } catch (error) {
+        if (next.exitCode === undefined || attempt === STARTS_MAX) throw error;
+        console.log(`${place.role} gave up its start: ${next.output.trim().split("\n").at(-1)}`);
+      }
+    }
+  }
+
+  /** Ends all of them in order. @returns exit codes other than 0 */
+  async stop(): Promise<readonly string[]> {
+    const bad: string[] = [];
+    const end = async ({ role, process, wayToGateway }: Place): Promise<void> => {
+      process.signal("SIGTERM");
+      await until(() => process.exitCode !== undefined, STOP_MS_MAX);
+      if (process.exitCode !== 0) bad.push(`${role} ${process.pid} ended with ${process.exitCode}`);
+      await wayToGateway?.close();
+    };
+    await Promise.all(this.places.map(end));
+    return bad;
+  }
+
+  /** What they wrote, for a failure's report. */
+  get output(): string {
+    return this.places
+      .map(({ role, side, process }) => `--- ${role} ${process.pid} on ${side}\n${process.output}`)
+      .join("\n");
+  }
+}
+
+/**
+ * A gateway is reached at the port that it listens on, so the proxy before it needs that port on another
+ * address of the loopback interface: Linux has more than one.
+ */
+async function wayToPeer(): Promise<{ url: string; way: TcpProxy } | undefined> {
+  if (process.platform !== "linux") return undefined;
+  const port = await freePort();
+  const way = await TcpProxy.open(port, { host: "127.0.0.2", port });
+  return { url: `ws://127.0.0.2:${port}`, way };
+}

@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { addEngine, type Change, endEngine } from "../chaos/handover.ts";
+import { latencies, showPauses } from "../chaos/report.ts";
+import { expectNothingWrong, Stage } from "../chaos/stage.ts";
+import { until } from "../support/until.ts";
+
+const REPEATS = 20;
+
+function show(title: string, changes: readonly Change[]): string {
+  return [
+    showPauses(
+      `${title}: longest pause of each`,
+      changes.map(({ pauses }) => Math.max(...pauses)),
+    ),
+    showPauses(
+      `${title}: of each device`,
+      changes.flatMap(({ pauses }) => pauses),
+    ),
+  ].join("\n");
+}
+
+test("partitions change hands: planned, after a kill, and to an engine that joins", async () => {
+  const stage = await Stage.open({
+    servers: { brokers: 3 },
+    processes: { gateway: 1, engine: 2, dispatcher: 1 },
+    devices: { count: 12, paceMs: 100, windowMax: 10 },
+    partitions: 12,
+  });
+  await sleep(5_000);
+  const calm = showPauses("no change: of each event", latencies(stage.devices).command);
+  const [planned, killed, joined]: Change[][] = [[], [], []];
+  for (let repeat = 0; repeat < REPEATS; repeat++) {
+    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+      const place = stage.processes.of("engine")[repeat % 2];
+      if (place === undefined) throw new Error("there are two engines");
+      (signal === "SIGTERM" ? planned : killed)?.push(await endEngine(stage, place, signal));
+      joined?.push(await addEngine(stage, place));
+      console.log(`${repeat + 1} of ${REPEATS}, ${signal}`);
+      await sleep(1_000);
+    }
+  }
+  const findings = await stage.check();
+  console.log(
+    [
+      calm,
+      show("planned hand-over", planned ?? []),
+      showPauses(
+        "planned hand-over: until the engine was gone",
+        (planned ?? []).map((one) => one.endedInMs),
+      ),
+      show("take-over after kill -9", killed ?? []),
+      show("an engine joins", joined ?? []),
+    ].join("\n"),
+  );
+  expectNothingWrong(findings);
+});
+
+const IN_FLIGHT = 1_000;
+const DRAINS = 5;
+
+test(`SIGTERM with ${IN_FLIGHT} events in flight: nothing is done again`, async () => {
+  const stage = await Stage.open({
+    servers: { brokers: 3 },
+    processes: { gateway: 1, engine: 2, dispatcher: 1 },
+    devices: { count: 20, paceMs: 50, windowMax: 10 },
+    partitions: 12,
+  });
+  const ended: number[] = [];
+  for (let drain = 0; drain < DRAINS; drain++) {
+    const place = stage.processes.of("engine")[drain % 2];
+    if (place === undefined) throw new Error("there are two engines");
+    for (const device of stage.devices) device.rest();
+    await until(() => stage.devices.every((device) => device.answered === device.events.length));
+    for (const device of stage.devices) device.burst(IN_FLIGHT / stage.devices.length);
+    const { endedInMs } = await endEngine(stage, place, "SIGTERM");
+    ended.push(endedInMs);
+    await addEngine(stage, place);
+  }
+  const findings = await stage.check();
+  console.log(showPauses(`drain of ${IN_FLIGHT} events: until the engine was gone`, ended));
+  console.log(
+    `void records ${findings.counts.void}, commands again ${findings.counts.redelivered}`,
+  );
+  expectNothingWrong(findings);
+  expect(findings.counts).toMatchObject({ void: 0, redelivered: 0 });
+});
