@@ -1,9 +1,9 @@
-import { type InstanceId, instanceId } from "@millrace/shared/contract/names";
+import { instanceId } from "@millrace/shared/contract/names";
 import type { Position, PositionChange } from "@millrace/shared/contract/position";
 import type { Bookmark } from "@millrace/shared/contract/reader";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
-import type { DuePage } from "@millrace/shared/ports/state-store";
+import type { DuePage, DueRange } from "@millrace/shared/ports/state-store";
 import { Batch, type BatchedInstance } from "./batch.ts";
 import { Committer } from "./committer.ts";
 import { copyOf } from "./copy.ts";
@@ -101,8 +101,7 @@ export class Tenure {
       clock,
       options,
       counters,
-      moveWindow: () => this.#timers.move(this.#logClock.now()),
-      remind: (id: InstanceId, due: EpochMs) => this.#timers.remind(id, due),
+      moveWindow: () => this.#moveWindow(),
       took: (page: DuePage) => this.#took(page),
       failed: (error: unknown) => this.end(error),
     };
@@ -154,6 +153,8 @@ export class Tenure {
   }
 
   async #turn(): Promise<void> {
+    const beyond = this.#beyondWindow();
+    if (beyond !== undefined) return await this.#askStore(beyond);
     const work = this.#next();
     if (work === undefined) return await this.#idle();
     const { catalogue } = this.#host;
@@ -178,17 +179,37 @@ export class Tenure {
   #next(): Work | undefined {
     const { turnRecordsMax, uncommittedMax } = this.#host.options;
     if (this.#committer.uncommitted > uncommittedMax) return undefined; // the store is behind
-    const records = this.#intake.peek(turnRecordsMax);
-    const timersBy = this.#timersBy(records);
+    const records = this.#withinWindow(this.#intake.peek(turnRecordsMax));
+    const timersBy = Math.min(this.#timersBy(records), this.#timers.end);
     const due = this.#timers.next();
     if (records.length === 0 && (due === undefined || due > timersBy)) return undefined;
     return { records, timersBy };
+  }
+
+  /**
+   * The time of a record that is at hand, and before which timers may be due that nobody has asked the
+   * store for: its turn comes after theirs. So it is after a pause, or while the store is away.
+   */
+  #beyondWindow(): EpochMs | undefined {
+    const [first] = this.#intake.peek(1);
+    const { end } = this.#timers;
+    if (first === undefined || first.time <= end || (this.#timers.next() ?? end + 1) <= end) {
+      return undefined;
+    }
+    return first.time;
+  }
+
+  #withinWindow(records: readonly LogRecord[]): readonly LogRecord[] {
+    const { end } = this.#timers;
+    const beyond = records.findIndex(({ time }) => time > end);
+    return beyond < 0 ? records : records.slice(0, beyond);
   }
 
   /** Up to when timers may fire: the records at hand, or, at the end of the log, all that has arrived. */
   #timersBy(records: readonly LogRecord[]): EpochMs {
     const last = records.at(-1);
     if (last !== undefined) return Math.max(last.time, this.#position.time);
+    if (this.#intake.peek(1).length > 0) return this.#timers.end; // what is at hand came after it
     const arrived = this.#host.subscription().arrivedUntil(this.#partition);
     if (arrived === Number.NEGATIVE_INFINITY) return 0;
     return Math.min(this.#logClock.now(), this.#logClock.at(arrived));
@@ -228,10 +249,21 @@ export class Tenure {
     this.#wake = undefined;
   }
 
-  /** Asks for due timers where no commit does; a store that was wiped or set back is noticed by it. */
-  async #askStore(): Promise<void> {
-    const range = this.#timers.move(this.#logClock.now());
+  /**
+   * Asks for due timers where no commit does; a store that was wiped or set back is noticed by it.
+   *
+   * @param until a time that the window is to reach at least
+   */
+  async #askStore(until = 0): Promise<void> {
+    const range = this.#moveWindow(until);
     this.#took(await this.#host.store.due(this.#partition, range, this.#committer.sent));
+  }
+
+  /** What was decided before the window moves, and is not in the store yet, nobody else knows of. */
+  #moveWindow(until = 0): DueRange {
+    const range = this.#timers.move(Math.max(this.#logClock.now(), until));
+    for (const { id, due } of this.#cache.uncommitted) this.#timers.remind(id, due);
+    return range;
   }
 
   #took(page: DuePage): void {

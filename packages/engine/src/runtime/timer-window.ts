@@ -22,6 +22,11 @@ export class TimerWindow {
     this.#ms = ms;
   }
 
+  /** Up to when all timers are in memory. */
+  get end(): EpochMs {
+    return this.#end;
+  }
+
   /** Moves the end on. @returns what the store is to be asked for */
   move(now: EpochMs): DueRange {
     const after = this.#end;

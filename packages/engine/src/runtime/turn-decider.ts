@@ -97,7 +97,12 @@ export class TurnDecider {
       this.#use(cached);
       const { instance, due: actual } = cached;
       if (instance === undefined || actual === undefined) continue;
-      if (actual <= by && !this.#fire(batch, id, cached, instance, atEnd ? by : actual)) {
+      if (actual > due) {
+        // Its reminder is of a timer that is gone: what others have to fire until then comes first.
+        this.#timers.putBack(id, actual);
+        continue;
+      }
+      if (!this.#fire(batch, id, cached, instance, atEnd ? by : actual)) {
         this.#timers.putBack(id, by + this.#host.options.unknownVersionMs);
         continue;
       }
