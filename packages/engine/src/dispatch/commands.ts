@@ -16,6 +16,7 @@ import type { CommandOutcome, Gateways } from "@millrace/shared/peer/gateways";
 import type { Clock } from "@millrace/shared/ports/clock";
 import type { DispatchCounters, DispatchOptions } from "./options.ts";
 import { type PendingCommand, PendingCommands } from "./pending.ts";
+import { type EndOfCommand, RecentOutcomes } from "./recent-outcomes.ts";
 import type { Ticket } from "./progress.ts";
 import type { Results } from "./results.ts";
 
@@ -40,6 +41,8 @@ export class Commands {
   readonly #pending = new PendingCommands();
   /** Of partitions whose parked commands are not resumed yet: the latest that replaces older ones, by name. */
   readonly #latest = new Map<number, Map<string, EffectId>>();
+  /** How commands ended here. */
+  readonly #ended = new RecentOutcomes();
   readonly #stopListening: () => void;
   #stopped = false;
 
@@ -99,7 +102,7 @@ export class Commands {
   }
 
   /**
-   * Goes on with what an earlier dispatcher had put aside of an instance.
+   * Goes on with what is put aside of an instance, whoever had asked for that.
    *
    * @param from its partition, and the offset of the last record of the journal that the instance is made of
    */
@@ -113,6 +116,13 @@ export class Commands {
     for (const { id, owed } of outstanding(instance).toReversed()) {
       if (owed.parked === undefined || owed.kind !== "command" || this.#pending.has(id)) continue;
       const effect = owed.parked as unknown as CommandEffect;
+      const ended = this.#ended.get(id);
+      if (ended !== undefined) {
+        // It ended here before the request to put it aside was taken, perhaps that of another dispatcher.
+        // A refusal was told already, and told again it would count as another.
+        if (ended !== "refused") void isWritten(this.#results.settle(to, id, ended, {}, undefined));
+        continue;
+      }
       const of = { ...from, id, to, effect, trace: undefined };
       // What replaced it has said so, or says so again when it is read anew.
       if (this.#replaces(from.partition, of)) continue;
@@ -127,8 +137,8 @@ export class Commands {
     this.#latest.delete(partition);
   }
 
-  #add(of: Omit<PendingCommand, "settled" | "handedOver" | "cancelTimers">): PendingCommand {
-    const command = { ...of, settled: false, handedOver: false, cancelTimers: [] };
+  #add(of: Omit<PendingCommand, Fresh>): PendingCommand {
+    const command = { ...of, waits: false, settled: false, handedOver: false, cancelTimers: [] };
     this.#pending.add(command);
     return command;
   }
@@ -214,7 +224,7 @@ export class Commands {
       ticket.add();
       const { to, trace } = newer;
       const writing = this.#results.settle(to, id, "superseded", { by: newer.id }, trace);
-      void isWritten(writing).then((written) => written && ticket.done());
+      void isWritten(writing).then((written) => written && ticket.done(false));
     }
   }
 
@@ -232,12 +242,13 @@ export class Commands {
 
   async #settle(
     command: PendingCommand,
-    outcome: "delivered" | "refused" | "superseded",
+    outcome: EndOfCommand,
     payload: JsonObject,
   ): Promise<void> {
     if (command.settled) return;
     this.#finish(command);
     this.#counters[outcome] += 1;
+    this.#ended.set(command.id, outcome);
     const written = command.effect.owed || command.parking !== "no" || outcome === "refused";
     if (!written) return this.#release(command);
     const { to, id, trace } = command;
@@ -247,7 +258,12 @@ export class Commands {
 
   async #park(command: PendingCommand): Promise<void> {
     if (command.settled || command.parking === "parked" || this.#stopped) return;
-    if (command.parking === "no") this.#counters.parked += 1;
+    if (command.parking === "no") {
+      this.#counters.parked += 1;
+      // Its answer stands further on in the journal, and reading must not wait for it.
+      command.ticket?.waits();
+      command.waits = true;
+    }
     command.parking = "asked";
     this.#later(command, this.#options.askAgainMs, () => void this.#park(command));
     const { to, id, effect, trace } = command;
@@ -269,7 +285,7 @@ export class Commands {
   }
 
   #release(command: PendingCommand): void {
-    command.ticket?.done();
+    command.ticket?.done(command.waits);
     command.ticket = undefined;
   }
 
@@ -289,6 +305,9 @@ export class Commands {
     for (const command of this.#pending.all()) this.#finish(command);
   }
 }
+
+/** What is the same of every command at its begin. */
+type Fresh = "waits" | "settled" | "handedOver" | "cancelTimers";
 
 /** What is not written stays under way: the bookmark does not pass it, and whoever is next does it again. */
 async function isWritten(writing: Promise<void>): Promise<boolean> {

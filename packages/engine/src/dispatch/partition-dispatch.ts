@@ -37,20 +37,12 @@ export class PartitionDispatch {
   readonly #progress: Progress;
   readonly #logClock: LogClock;
   readonly #logNow = (): EpochMs => this.#logClock.now();
-  /** Below it may be steps that put an earlier dispatcher's commands aside, which the store has not yet. */
-  readonly #recoverUntil: number;
   #paused = false;
   #ended = false;
 
-  /** @param reached how far the log is: what came long ago is not taken for new */
-  constructor(
-    partition: number,
-    from: Bookmark,
-    { time: logTime, end }: { readonly time: EpochMs; readonly end: number },
-    host: DispatchHost,
-  ) {
+  /** @param logTime how far the log is: what came long ago is not taken for new */
+  constructor(partition: number, from: Bookmark, logTime: EpochMs, host: DispatchHost) {
     this.#partition = partition;
-    this.#recoverUntil = end;
     this.#host = host;
     this.#logClock = new LogClock(host.clock, logTime);
     this.#reader = new JournalReader(from);
@@ -83,8 +75,7 @@ export class PartitionDispatch {
   #execute(header: JournalHeader, record: LogRecord, before: Bookmark): void {
     if (header.kind !== "step") return;
     const watched = record.key !== null && this.#host.commands.watches(record.key);
-    const recovering = record.offset < this.#recoverUntil;
-    if (header.fx === undefined && !watched && !recovering) return;
+    if (header.fx === undefined && !watched) return;
     const step = JSON.parse(record.value?.toString("utf8") ?? "null") as Step;
     if (header.fx !== undefined) {
       const ticket = this.#progress.open(before);
@@ -92,13 +83,13 @@ export class PartitionDispatch {
       for (const effect of step.effects) {
         if (effect.verdict.allow) this.#begin(effect, step, record.offset, ticket, header.trace);
       }
-      ticket.done();
+      ticket.done(false);
     }
     if (watched) {
       const parked = step.cause.type === "parked" ? step.cause.effect : undefined;
       this.#host.commands.recordRead(step.instance, record.offset, parked);
     }
-    if (recovering && step.cause.type === "parked") this.resume(step.instance, record.offset);
+    if (step.cause.type === "parked") this.resume(step.instance, record.offset);
   }
 
   #begin(
@@ -150,7 +141,7 @@ export class PartitionDispatch {
     while (!this.#ended) {
       try {
         await attempt();
-        return ticket.done();
+        return ticket.done(false);
       } catch (error) {
         if (this.#ended) return;
         const { onLine, options, clock, results } = this.#host;

@@ -18,6 +18,8 @@ export interface PendingCommand {
   /** What the bookmark waits for; undefined once the effect is parked or done. */
   ticket: Ticket | undefined;
   parking: "no" | "asked" | "parked";
+  /** Whether its ticket waits for the journal. */
+  waits: boolean;
   settled: boolean;
   /** Whether it is with a gateway now. */
   handedOver: boolean;
