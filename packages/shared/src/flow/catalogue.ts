@@ -1,3 +1,4 @@
+import type { Json } from "../contract/json.ts";
 import type { RegistryRecord } from "../contract/registry-record.ts";
 import type { Flow } from "./flow.ts";
 import { compilePublished } from "./load.ts";
@@ -22,11 +23,19 @@ export class Catalogue {
   readonly #routers = new Map<string, Router>();
   readonly #listeners = new Set<() => void>();
   readonly #onFault: (name: string, why: string) => void;
+  readonly #compile: (file: Json) => Flow;
   #offset = 0;
 
-  /** @param onFault told of a published flow that this program cannot compile */
-  constructor(onFault: (name: string, why: string) => void) {
+  /**
+   * @param onFault told of a published flow that this program cannot compile
+   * @param compile several catalogues of one program may share what they compile: a flow is never changed
+   */
+  constructor(
+    onFault: (name: string, why: string) => void,
+    compile: (file: Json) => Flow = compilePublished,
+  ) {
     this.#onFault = onFault;
+    this.#compile = compile;
   }
 
   /** Offset of the next registry record; all before it are in here. */
@@ -75,7 +84,7 @@ export class Catalogue {
     let flow = this.#versions.get(version);
     if (flow === undefined) {
       try {
-        flow = compilePublished(file);
+        flow = this.#compile(file);
       } catch (error) {
         this.#onFault(
           `${ns}/${name}@${version}`,
