@@ -1,5 +1,4 @@
 import type { Group, Member } from "@millrace/shared/adapters/local/groups";
-import { Bug } from "@millrace/shared/errors/assert";
 import type { Subscription, SubscriptionEvents, Topic } from "@millrace/shared/ports/event-log";
 import { Channel } from "./network.ts";
 import type { Process } from "./process.ts";
@@ -8,7 +7,6 @@ import type { World } from "./world.ts";
 /** How soon a coordinator gives up a member that is not heard of. */
 const SESSION_MS = 6_000;
 const BATCH_RECORDS_MAX = 8;
-const ASKED_AT_ONCE_MAX = 1_000;
 
 /** Where a member reads a partition on; a seek begins a new one, and what was fetched before is nothing. */
 interface Reading {
@@ -35,8 +33,6 @@ export class GroupMember implements Subscription, Member {
   readonly #paused = new Set<number>();
   #closed = false;
   #probing = false;
-  #asked = 0;
-  #askedAt = 0;
 
   constructor(
     world: World,
@@ -152,19 +148,10 @@ export class GroupMember implements Subscription, Member {
   }
 
   arrivedUntil(partition: number): number {
-    this.#noticeEndlessTurns();
     const reading = this.#readings.get(partition);
     if (reading === undefined) return Number.NEGATIVE_INFINITY;
     if (!reading.fetching) this.#probe(partition, reading);
     return reading.arrived;
-  }
-
-  /** A turn that begins anew without waiting for anything would stop all time. */
-  #noticeEndlessTurns(): void {
-    const { ran } = this.#world.scheduler;
-    this.#asked = ran === this.#askedAt ? this.#asked + 1 : 0;
-    this.#askedAt = ran;
-    if (this.#asked > ASKED_AT_ONCE_MAX) throw new Bug("a turn has no end");
   }
 
   /** A fetch that finds nothing says that until then all has arrived. */

@@ -4,12 +4,11 @@ import type { CommandEffect, PublishEffect } from "@millrace/shared/contract/eff
 import type { DispatchOptions } from "@millrace/engine/dispatch/options";
 import type { EngineOptions } from "@millrace/engine/runtime/options";
 import { nextDue, type Instance } from "@millrace/shared/contract/instance";
-import { Catalogue } from "@millrace/shared/flow/catalogue";
+import type { Catalogue } from "@millrace/shared/flow/catalogue";
 import type { CommandMessage } from "@millrace/shared/peer/gateways";
 import type { PublishedRecord } from "@millrace/shared/ports/event-log";
 import { Device } from "./device.ts";
 import { drawFaults, type Faults, noFaults } from "./faults.ts";
-import { compileOnce } from "./flows.ts";
 import { GatewayProcess } from "./gateway-process.ts";
 import type { GroupMember } from "./group-member.ts";
 import { I3_storeIsTheFold, type Report } from "./invariants.ts";
@@ -17,6 +16,7 @@ import { JournalView } from "./journal-view.ts";
 import { Network } from "./network.ts";
 import type { Process } from "./process.ts";
 import { Scheduler } from "./scheduler.ts";
+import { WatchedCatalogue } from "./watched-catalogue.ts";
 import { type Roles, WorkerProcess } from "./worker-process.ts";
 
 export const PARTITIONS = 2;
@@ -107,7 +107,7 @@ export class World {
   }
 
   newCatalogue(): Catalogue {
-    return new Catalogue((flow, why) => this.stops.push(`${flow}: ${why}`), compileOnce);
+    return new WatchedCatalogue(this.scheduler, (flow, why) => this.stops.push(`${flow}: ${why}`));
   }
 
   // ---- processes
