@@ -1,4 +1,4 @@
-import type { CommandEffect, PublishEffect, SendEffect } from "@millrace/shared/contract/effect";
+import type { CommandEffect, Effect } from "@millrace/shared/contract/effect";
 import type { DeviceEvent } from "@millrace/shared/contract/event-record";
 import { nextDue } from "@millrace/shared/contract/instance";
 import { owedKey } from "@millrace/shared/core/decide/result";
@@ -225,13 +225,8 @@ export function I5_everyEffectIsExecuted(
     for (const [id, { effect, step }] of view.effects) {
       const done = {
         command: () => isCommandDone(world, view, id, effect as CommandEffect, step),
-        send: () =>
-          isSent(
-            courses,
-            effect as SendEffect,
-            `journal/${partition}:${step.offset * 1_000 + effect.index}`,
-          ),
-        publish: () => world.isPublished(id, effect as PublishEffect),
+        send: () => isSent(courses, sendStampOf(partition, step, effect)),
+        publish: () => world.isPublished(id),
         call: () => isSettled(view, id),
         log: () => true,
       }[effect.kind]();
@@ -274,8 +269,13 @@ function isSettled(view: JournalView, id: string): boolean {
   return owed[owedKey(id) ?? ""] === undefined;
 }
 
-function isSent(courses: readonly Course[], effect: SendEffect, stamp: string): boolean {
-  return courses.some(({ reference }) => reference.taken.has(stamp)) && effect.kind === "send";
+/** A `send` is stamped with its place in the journal. */
+function sendStampOf(partition: number, step: Counting, { index }: Effect): string {
+  return `journal/${partition}:${step.offset * 1_000 + index}`;
+}
+
+function isSent(courses: readonly Course[], stamp: string): boolean {
+  return courses.some(({ reference }) => reference.taken.has(stamp));
 }
 
 /** I6: a timer fires once, not before it is due by the log's clock, nor before input that arrived earlier. */

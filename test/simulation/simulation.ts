@@ -14,7 +14,7 @@ import {
 } from "./invariants.ts";
 import { Reference } from "./reference.ts";
 import { LASTS_MS, planWorkload, sayLastWords } from "./workload.ts";
-import { addDevice, PARTITIONS, World } from "./world.ts";
+import { PARTITIONS, World } from "./world.ts";
 
 /** How long everything may take to come to rest once nothing goes wrong any more. */
 const DRAIN_MS_MAX = 300_000;
@@ -55,7 +55,7 @@ async function setUp(world: World): Promise<void> {
     }
   }
   await world.scheduler.run(world.scheduler.now + 100);
-  for (let i = 0; i < 3; i++) addDevice(world, `d${i}`);
+  for (let i = 0; i < 3; i++) world.addDevice(`d${i}`);
 }
 
 /** Faults off, everybody awake and at home: everything that is owed has to be done. */

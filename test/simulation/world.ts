@@ -193,8 +193,12 @@ export class World {
       this.#report("I5", `${id} was published, and no step that counts asks for it`);
   }
 
-  isPublished(id: string, _effect: PublishEffect): boolean {
+  isPublished(id: string): boolean {
     return this.#publishedIds.has(id);
+  }
+
+  addDevice(name: string): void {
+    this.devices.push(new Device(this, name));
   }
 
   /** What is still to be done before all is at rest. */
@@ -224,11 +228,4 @@ export class World {
     }
     return undone;
   }
-}
-
-/** Adds a device to the world. */
-export function addDevice(world: World, name: string): Device {
-  const device = new Device(world, name);
-  world.devices.push(device);
-  return device;
 }
