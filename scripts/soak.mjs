@@ -1,5 +1,6 @@
 /**
- * npm run soak -- NAME [--minutes N]: runs test/soak/NAME.soak.ts, which takes too long for npm test. The
+ * npm run soak -- NAME [--minutes N]: runs test/soak/NAME.soak.ts, which takes too long for npm test.
+ * How long one lasts that draws anew until its time is over, it reads from MILLRACE_SOAK_MINUTES. The
  * last line is `N passed, N failed`.
  */
 import { namedProgram } from "./lib/named.mjs";

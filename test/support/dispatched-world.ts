@@ -5,6 +5,7 @@ import type { DispatchOptions } from "@millrace/engine/dispatch/options";
 import { MemoryStateStore } from "@millrace/shared/adapters/memory/state-store";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { EventLog } from "@millrace/shared/ports/event-log";
+import type { Clock } from "@millrace/shared/ports/clock";
 import type { Secrets } from "@millrace/shared/ports/secrets";
 import { Denials } from "./denials.ts";
 import { Devices } from "./devices.ts";
@@ -12,8 +13,8 @@ import { SimHttp } from "./sim-http.ts";
 import { simulate, type World, type WorldOptions } from "./world.ts";
 
 /** Calls that nobody makes. */
-const noCalls = (world: World): CallParts => ({
-  http: new SimHttp(world.clock),
+export const noCalls = (clock: Clock): CallParts => ({
+  http: new SimHttp(clock),
   hosts: new CallHosts([]),
   secrets: undefined,
 });
@@ -24,7 +25,7 @@ export function newDispatcher(
   devices: Devices,
   log: EventLog = world.process.log,
   events: EventsWriter = world.process.events,
-  calls: CallParts = noCalls(world),
+  calls: CallParts = noCalls(world.clock),
   options: Partial<DispatchOptions> = {},
 ): Dispatcher {
   return new Dispatcher({

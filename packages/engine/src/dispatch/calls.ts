@@ -100,6 +100,8 @@ export class Calls {
     const { ns, flow, key } = instance;
     for (const { id, owed } of outstanding(instance)) {
       if (owed.parked === undefined || owed.kind !== "call" || this.#pending.has(id)) continue;
+      // It ended here before the request to put it aside was taken: its result is on its way.
+      if (this.#pending.endedAs(id) !== undefined) continue;
       const effect = owed.parked as unknown as CallEffect;
       const of = { ...from, id, to: { ns, flow, key }, effect, trace: undefined };
       void this.#try(this.#add({ ...of, ticket: undefined, parking: "parked" }));
@@ -107,7 +109,14 @@ export class Calls {
   }
 
   #add(of: EffectOrigin & Pick<PendingCall, "effect" | "ticket" | "parking">): PendingCall {
-    return this.#pending.add({ ...of, settled: false, attempts: 0, tries: 0, cancels: [] });
+    return this.#pending.add({
+      ...of,
+      waits: false,
+      settled: false,
+      attempts: 0,
+      tries: 0,
+      cancels: [],
+    });
   }
 
   /** Whether records with this key may be about a call under way, and are worth opening. */

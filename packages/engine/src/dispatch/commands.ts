@@ -85,7 +85,7 @@ export class Commands {
   }
 
   /**
-   * Goes on with what an earlier dispatcher had put aside of an instance.
+   * Goes on with what is put aside of an instance, whoever had asked for that.
    *
    * @param from its partition, and the offset of the last record of the journal that the instance is made of
    */
@@ -96,6 +96,13 @@ export class Commands {
     for (const { id, owed } of outstanding(instance).toReversed()) {
       if (owed.parked === undefined || owed.kind !== "command" || this.#pending.has(id)) continue;
       const effect = owed.parked as unknown as CommandEffect;
+      const ended = this.#pending.endedAs(id);
+      if (ended !== undefined) {
+        // It ended here before the request to put it aside was taken, perhaps that of another dispatcher.
+        // A refusal was told already, and told again it would count as another.
+        if (ended !== "refused") void isWritten(this.#results.settle(to, id, ended, {}, undefined));
+        continue;
+      }
       const of = { ...from, id, to, effect, trace: undefined };
       // What replaced it has said so, or says so again when it is read anew.
       if (this.#replaces(from.partition, of)) continue;
@@ -111,7 +118,13 @@ export class Commands {
   }
 
   #add(of: EffectOrigin & Pick<PendingCommand, "effect" | "ticket" | "parking">): PendingCommand {
-    return this.#pending.add({ ...of, settled: false, handedOver: false, cancels: [] });
+    return this.#pending.add({
+      ...of,
+      waits: false,
+      settled: false,
+      handedOver: false,
+      cancels: [],
+    });
   }
 
   /** Whether records with this key may be about a command under way, and are worth opening. */
@@ -180,7 +193,7 @@ export class Commands {
       ticket.add();
       const { to, trace } = newer;
       const writing = this.#results.settle(to, id, "superseded", { by: newer.id }, trace);
-      void isWritten(writing).then((written) => written && ticket.done());
+      void isWritten(writing).then((written) => written && ticket.done(false));
     }
   }
 

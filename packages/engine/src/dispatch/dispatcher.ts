@@ -163,18 +163,17 @@ export class Dispatcher {
     return await startOfDispatch(log, partition);
   }
 
-  /** The end of a partition's journal, and when the log took the latest of what there is of it. */
-  async #reached(partition: number): Promise<{ time: EpochMs; end: number }> {
+  /** When the log took the latest of what there is of a partition. */
+  async #reached(partition: number): Promise<EpochMs> {
     const { log } = this.#parts;
-    const last = async (topic: Topic): Promise<{ time: EpochMs; end: number }> => {
+    const last = async (topic: Topic): Promise<EpochMs> => {
       const { start, end } = await log.bounds(topic, partition);
-      if (start === end) return { time: 0, end };
+      if (start === end) return 0;
       for await (const batch of log.read(topic, partition, end - 1, end))
-        return { time: batch.at(-1)?.time ?? 0, end };
-      return { time: 0, end };
+        return batch.at(-1)?.time ?? 0;
+      return 0;
     };
-    const [events, journal] = await Promise.all([last("events"), last("journal")]);
-    return { time: Math.max(events.time, journal.time), end: journal.end };
+    return Math.max(...(await Promise.all([last("events"), last("journal")])));
   }
 
   /** What an earlier dispatcher had put aside is in the store, once that has reached the bookmark. */

@@ -7,7 +7,7 @@ export interface DispatchOptions {
   readonly askAgainMs: number;
   /** How often the bookmark is written down. */
   readonly bookmarkMs: number;
-  /** Effects under way, beyond which a partition is paused. */
+  /** Steps with effects that are being carried out, beyond which a partition is paused. */
   readonly underWayMax: number;
   /** An attempt of a call is given its own timeout, and this long at the most. */
   readonly callTimeoutMsMax: number;

@@ -39,20 +39,12 @@ export class PartitionDispatch {
   readonly #progress: Progress;
   readonly #logClock: LogClock;
   readonly #logNow = (): EpochMs => this.#logClock.now();
-  /** Below it may be steps that put an earlier dispatcher's commands aside, which the store has not yet. */
-  readonly #recoverUntil: number;
   #paused = false;
   #ended = false;
 
-  /** @param reached how far the log is: what came long ago is not taken for new */
-  constructor(
-    partition: number,
-    from: Bookmark,
-    { time: logTime, end }: { readonly time: EpochMs; readonly end: number },
-    host: DispatchHost,
-  ) {
+  /** @param logTime how far the log is: what came long ago is not taken for new */
+  constructor(partition: number, from: Bookmark, logTime: EpochMs, host: DispatchHost) {
     this.#partition = partition;
-    this.#recoverUntil = end;
     this.#host = host;
     this.#logClock = new LogClock(host.clock, logTime);
     this.#reader = new JournalReader(from);
@@ -87,8 +79,7 @@ export class PartitionDispatch {
     const { commands, calls } = this.#host;
     const watched =
       record.key !== null && (commands.watches(record.key) || calls.watches(record.key));
-    const recovering = record.offset < this.#recoverUntil;
-    if (header.fx === undefined && !watched && !recovering) return;
+    if (header.fx === undefined && !watched) return;
     const step = readJournalValue("step", record, this.#partition);
     if (header.fx !== undefined) {
       const ticket = this.#progress.open(before);
@@ -96,14 +87,14 @@ export class PartitionDispatch {
       for (const effect of step.effects) {
         if (effect.verdict.allow) this.#begin(effect, step, record.offset, ticket, header.trace);
       }
-      ticket.done();
+      ticket.done(false);
     }
     if (watched) {
       const parked = step.cause.type === "parked" ? step.cause.effect : undefined;
       commands.recordRead(step.instance, record.offset, parked);
       calls.recordRead(step.instance, record.offset, parked);
     }
-    if (recovering && step.cause.type === "parked") this.resume(step.instance, record.offset);
+    if (step.cause.type === "parked") this.resume(step.instance, record.offset);
   }
 
   #begin(
@@ -155,7 +146,7 @@ export class PartitionDispatch {
     while (!this.#ended) {
       try {
         await attempt();
-        return ticket.done();
+        return ticket.done(false);
       } catch (error) {
         if (this.#ended) return;
         const { onLine, options, clock, results } = this.#host;

@@ -7,6 +7,7 @@ import { owedKey } from "@millrace/shared/core/decide/result";
 import type { Clock } from "@millrace/shared/ports/clock";
 import type { DispatchCounters, DispatchOptions } from "./options.ts";
 import type { Ticket } from "./progress.ts";
+import { type EndOfEffect, RecentOutcomes } from "./recent-outcomes.ts";
 import type { Results } from "./results.ts";
 
 /** Whose an effect is, and where it came from. */
@@ -28,6 +29,8 @@ export interface PendingEffect<E extends CommandEffect | CallEffect> extends Eff
   /** What the bookmark waits for; undefined once the effect is parked or done. */
   ticket: Ticket | undefined;
   parking: "no" | "asked" | "parked";
+  /** Whether its ticket waits for the journal. */
+  waits: boolean;
   settled: boolean;
   /** What ends its timers, and whatever else is under way for it. */
   readonly cancels: (() => void)[];
@@ -56,6 +59,7 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
   readonly #all = new Map<EffectId, P>();
   /** By the key that the records of their instances have in the journal. */
   readonly #byKey = new Map<string, Set<P>>();
+  readonly #ended = new RecentOutcomes();
   #stopped = false;
 
   constructor(parts: UnderWayParts) {
@@ -68,6 +72,11 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
 
   get size(): number {
     return this.#all.size;
+  }
+
+  /** How one ended here, if it did so not long ago. */
+  endedAs(id: EffectId): EndOfEffect | undefined {
+    return this.#ended.get(id);
   }
 
   has(id: EffectId): boolean {
@@ -128,7 +137,12 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
 
   async #park(pending: P): Promise<void> {
     if (pending.settled || pending.parking === "parked" || this.#stopped) return;
-    if (pending.parking === "no") this.#parts.counters.parked += 1;
+    if (pending.parking === "no") {
+      this.#parts.counters.parked += 1;
+      // Its answer stands further on in the journal, and reading must not wait for it.
+      pending.ticket?.waits();
+      pending.waits = true;
+    }
     pending.parking = "asked";
     this.later(pending, this.#parts.options.askAgainMs, () => void this.#park(pending));
     const { to, id, effect, trace } = pending;
@@ -142,6 +156,7 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
   ): Promise<void> {
     if (pending.settled) return;
     this.#finish(pending);
+    this.#ended.set(pending.id, outcome);
     const written = pending.effect.owed || pending.parking !== "no" || outcome === "refused";
     if (!written) return this.#release(pending);
     const { to, id, trace } = pending;
@@ -168,7 +183,7 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
   }
 
   #release(pending: P): void {
-    pending.ticket?.done();
+    pending.ticket?.done(pending.waits);
     pending.ticket = undefined;
   }
 

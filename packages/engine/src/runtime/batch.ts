@@ -62,7 +62,8 @@ export class Batch {
     trace: string | undefined,
   ): void {
     const { instance, effects } = step;
-    const fx: string[] = [];
+    // Whoever dispatches has to hear of what is put aside: another may have asked for it.
+    const fx: string[] = step.cause.type === "parked" ? ["parked"] : [];
     for (const effect of effects) {
       if (!effect.verdict.allow) continue;
       if (executed.has(effect.kind)) fx.push(effect.kind);

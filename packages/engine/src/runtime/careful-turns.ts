@@ -42,8 +42,9 @@ export class CarefulTurns {
     const { host, timers, position } = this.#parts;
     await host.turnstile.alone(async () => {
       const by = record === undefined ? timersBy : Math.max(position.time, record.time);
+      const due = timers.next();
       const timer = timers.take(by);
-      if (timer !== undefined) await this.#takeTimer(timer, by);
+      if (timer !== undefined && due !== undefined) await this.#takeTimer(timer, due);
       else if (record !== undefined) await this.#takeRecord(record);
     });
   }
@@ -64,13 +65,13 @@ export class CarefulTurns {
     await this.#survive(decided.batch);
   }
 
-  async #takeTimer(timer: InstanceId, by: EpochMs): Promise<void> {
+  async #takeTimer(timer: InstanceId, due: EpochMs): Promise<void> {
     const { caution, decider, prepare, append } = this.#parts;
     if ((await prepare([], [timer])) === undefined) return;
     if (caution.isPoison({ timer }))
-      return await append(decider.rejectTimer(timer, by, this.#poison({ timer })));
+      return await append(decider.rejectTimer(timer, due, this.#poison({ timer })));
     await this.#writeDown({ timer });
-    await this.#survive(decider.decideTimer(timer, by));
+    await this.#survive(decider.decideTimer(timer, due));
   }
 
   async #writeDown(inHand: InHand): Promise<void> {

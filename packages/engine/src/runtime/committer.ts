@@ -1,7 +1,6 @@
 import type { InstanceId } from "@millrace/shared/contract/names";
 import type { Position } from "@millrace/shared/contract/position";
 import type { Bookmark } from "@millrace/shared/contract/reader";
-import type { EpochMs } from "@millrace/shared/contract/time";
 import type { Clock } from "@millrace/shared/ports/clock";
 import type {
   DuePage,
@@ -39,8 +38,6 @@ export interface CommitterHost {
   readonly counters: EngineCounters;
   /** Moves the window of timers in memory on; from now on it takes what is due up to its new end. */
   moveWindow(): DueRange;
-  /** An instance of a commit that is being built: its timer may have come into the window. */
-  remind(id: InstanceId, due: EpochMs): void;
   took(page: DuePage): void;
   /** The store will not have this one any more. */
   dropped(id: InstanceId): void;
@@ -154,10 +151,6 @@ export class Committer {
     };
     for (const id of this.#dropped) this.#host.dropped(id);
     this.#dropped = new Set();
-    // Decided before the window moved, and not in the store before this commit: nobody else knows of it.
-    for (const { id, index } of change.instances) {
-      if (index.due !== undefined) this.#host.remind(id, index.due);
-    }
     this.#dirty = new Map();
     this.#rejections = [];
     this.#steps = 0;
@@ -168,7 +161,7 @@ export class Committer {
       if (this.#stopped) return;
       counters.commits += 1;
       counters.committedInstances += batch.size;
-      for (const { cached, records } of batch.values()) cached.uncommitted -= records;
+      for (const { cached, records } of batch.values()) cached.committed(records);
       this.#host.took(page);
     } catch (error) {
       if (!this.#stopped) this.#host.failed(error);

@@ -9,18 +9,24 @@ import type { EpochMs } from "@millrace/shared/contract/time";
  * of the engine's time went into the garbage collector (docs/benchmarks.md).
  */
 export class Cached {
-  /** Records about it that are decided and not yet committed to the store. */
-  uncommitted = 0;
+  readonly id: InstanceId;
   /** Whether a commit of this ownership holds it, so that the store looks it up as we do. */
   indexed = false;
   #instance: Instance | undefined;
   #json: string | undefined;
   #due: EpochMs | undefined;
   #uses = 0;
+  #uncommitted = 0;
+  readonly #uncommittedOnes: Set<Cached>;
 
-  /** @param json undefined where the store knows of none, and no step has begun one */
-  constructor(json: string | undefined) {
+  /**
+   * @param json undefined where the store knows of none, and no step has begun one
+   * @param uncommittedOnes where it stands while it is ahead of the store
+   */
+  constructor(id: InstanceId, json: string | undefined, uncommittedOnes: Set<Cached>) {
+    this.id = id;
     this.#json = json;
+    this.#uncommittedOnes = uncommittedOnes;
     if (json !== undefined) this.#due = nextDue(this.instance as Instance);
   }
 
@@ -34,12 +40,23 @@ export class Cached {
     return this.#due;
   }
 
+  /** Records about it that are decided and not yet committed to the store. */
+  get uncommitted(): number {
+    return this.#uncommitted;
+  }
+
+  committed(records: number): void {
+    this.#uncommitted -= records;
+    if (this.#uncommitted === 0) this.#uncommittedOnes.delete(this);
+  }
+
   /** @param json the instance, encoded */
   change(instance: Instance, json: string): void {
     this.#instance = instance;
     this.#json = json;
     this.#due = nextDue(instance);
-    this.uncommitted += 1;
+    this.#uncommitted += 1;
+    this.#uncommittedOnes.add(this);
   }
 
   /** Called for each input of a turn. @returns whether it is the turn's first for this one */
@@ -62,6 +79,7 @@ export class Cached {
  */
 export class InstanceCache {
   readonly #entries = new Map<InstanceId, Cached>();
+  readonly #uncommitted = new Set<Cached>();
   readonly #max: number;
 
   constructor(max: number) {
@@ -83,7 +101,7 @@ export class InstanceCache {
 
   /** @param json what the store has of it */
   put(id: InstanceId, json: string | undefined): Cached {
-    const cached = new Cached(json);
+    const cached = new Cached(id, json, this.#uncommitted);
     this.#entries.set(id, cached);
     return cached;
   }
@@ -99,6 +117,11 @@ export class InstanceCache {
     if (this.#entries.size <= this.#max / 2) return; // far from full, order does not matter yet
     this.#entries.delete(id);
     this.#entries.set(id, cached);
+  }
+
+  /** What is ahead of the store: decided, and perhaps not even in the journal yet. */
+  get uncommitted(): Iterable<Cached> {
+    return this.#uncommitted;
   }
 
   /** Lets go of what is over the bound. @returns how many left */

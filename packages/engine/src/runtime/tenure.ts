@@ -1,8 +1,8 @@
 import { type InstanceId, instanceId } from "@millrace/shared/contract/names";
 import type { Position, PositionChange } from "@millrace/shared/contract/position";
-import type { EpochMs } from "@millrace/shared/contract/time";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
-import type { DuePage } from "@millrace/shared/ports/state-store";
+import type { DuePage, DueRange } from "@millrace/shared/ports/state-store";
+import { Agenda } from "./agenda.ts";
 import { Batch, type BatchedInstance } from "./batch.ts";
 import { CarefulTurns } from "./careful-turns.ts";
 import { Caution } from "./caution.ts";
@@ -20,13 +20,6 @@ import { storedRejection } from "./stored.ts";
 import type { TenureStart } from "./takeover.ts";
 import { TimerWindow } from "./timer-window.ts";
 import { type Decided, TurnDecider } from "./turn-decider.ts";
-
-/** What one turn of a partition has to do. */
-interface Work {
-  readonly records: readonly LogRecord[];
-  /** Up to when timers may fire in it. */
-  readonly timersBy: EpochMs;
-}
 
 const nobody: ReadonlySet<InstanceId> = new Set();
 
@@ -59,6 +52,7 @@ export class Tenure {
   readonly #intake: Intake;
   readonly #position: InputPosition;
   readonly #decider: TurnDecider;
+  readonly #agenda: Agenda;
   readonly #retention: Retention;
   readonly #caution: Caution;
   readonly #careful: CarefulTurns;
@@ -88,6 +82,14 @@ export class Tenure {
     this.#decider = new TurnDecider(host, memory);
     const bounds = { recordsMax: options.arrivedRecordsMax, bytesMax: host.arrivedBytesMax };
     this.#intake = new Intake(partition, position.offset, bounds, () => host.subscription());
+    this.#agenda = new Agenda({
+      partition,
+      host,
+      intake: this.#intake,
+      timers: this.#timers,
+      position: this.#position,
+      logClock: this.#logClock,
+    });
     this.#lastStoreWord = clock.monotonicMs();
     this.#committer = this.#makeCommitter(start);
     this.#retention = new Retention({
@@ -127,8 +129,7 @@ export class Tenure {
       clock,
       options,
       counters,
-      moveWindow: () => this.#timers.move(this.#logClock.now()),
-      remind: (id: InstanceId, due: EpochMs) => this.#timers.remind(id, due),
+      moveWindow: () => this.#moveWindow(),
       took: (page: DuePage) => this.#took(page),
       dropped: (id: InstanceId) => this.#cache.forgetIndex(id),
       failed: (error: unknown) => this.end(error),
@@ -184,7 +185,12 @@ export class Tenure {
   }
 
   async #turn(): Promise<void> {
-    const work = this.#next();
+    const beyond = this.#agenda.beyondWindow();
+    if (beyond !== undefined) return await this.#askStore(beyond);
+    const work =
+      this.#committer.uncommitted > this.#host.options.uncommittedMax
+        ? undefined // the store is behind
+        : this.#agenda.next();
     if (work === undefined) return await this.#idle();
     const { records, timersBy } = work;
     if (this.#caution.isOn) return await this.#careful.turn(records[0], timersBy);
@@ -233,25 +239,6 @@ export class Tenure {
 
   // ---- what there is to do
 
-  #next(): Work | undefined {
-    const { turnRecordsMax, uncommittedMax } = this.#host.options;
-    if (this.#committer.uncommitted > uncommittedMax) return undefined; // the store is behind
-    const records = this.#intake.peek(turnRecordsMax);
-    const timersBy = this.#timersBy(records);
-    const due = this.#timers.next();
-    if (records.length === 0 && (due === undefined || due > timersBy)) return undefined;
-    return { records, timersBy };
-  }
-
-  /** Up to when timers may fire: the records at hand, or, at the end of the log, all that has arrived. */
-  #timersBy(records: readonly LogRecord[]): EpochMs {
-    const last = records.at(-1);
-    if (last !== undefined) return Math.max(last.time, this.#position.time);
-    const arrived = this.#host.subscription().arrivedUntil(this.#partition);
-    if (arrived === Number.NEGATIVE_INFINITY) return 0;
-    return Math.min(this.#logClock.now(), this.#logClock.at(arrived));
-  }
-
   /** Writes a mark, asks the store, or waits for the next thing to do. */
   async #idle(): Promise<void> {
     const { clock, options, counters } = this.#host;
@@ -287,10 +274,21 @@ export class Tenure {
     this.#wake = undefined;
   }
 
-  /** Asks for due timers where no commit does; a store that was wiped or set back is noticed by it. */
-  async #askStore(): Promise<void> {
-    const range = this.#timers.move(this.#logClock.now());
+  /**
+   * Asks for due timers where no commit does; a store that was wiped or set back is noticed by it.
+   *
+   * @param until a time that the window is to reach at least
+   */
+  async #askStore(until = 0): Promise<void> {
+    const range = this.#moveWindow(until);
     this.#took(await this.#host.store.due(this.#partition, range, this.#committer.sent));
+  }
+
+  /** What was decided before the window moves, and is not in the store yet, nobody else knows of. */
+  #moveWindow(until = 0): DueRange {
+    const range = this.#timers.move(Math.max(this.#logClock.now(), until));
+    for (const { id, due } of this.#cache.uncommitted) this.#timers.remind(id, due);
+    return range;
   }
 
   #took(page: DuePage): void {

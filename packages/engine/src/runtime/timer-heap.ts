@@ -1,14 +1,20 @@
 import type { InstanceId } from "@millrace/shared/contract/names";
 import type { EpochMs } from "@millrace/shared/contract/time";
 
+interface Reminder {
+  readonly due: EpochMs;
+  readonly id: InstanceId;
+}
+
 /**
  * When to look at which instance, for what is due soon: a binary heap by time.
  *
  * An entry is a reminder, not the timer: the instance says whether it still holds one. Of an instance
- * only the earliest reminder counts; later ones are dropped when they surface.
+ * only the earliest reminder counts; later ones are dropped when they surface. Of equal times the id
+ * decides, so that those that \`due\` names are those that \`take\` takes, however many there are.
  */
 export class TimerHeap {
-  readonly #entries: { due: EpochMs; id: InstanceId }[] = [];
+  readonly #entries: Reminder[] = [];
   readonly #earliest = new Map<InstanceId, EpochMs>();
 
   get size(): number {
@@ -40,7 +46,7 @@ export class TimerHeap {
 
   /** The next instances due by then, without taking them: those that a turn may have to load. */
   due(by: EpochMs, max: number): InstanceId[] {
-    const found: { id: InstanceId; due: EpochMs }[] = [];
+    const found: Reminder[] = [];
     while (found.length < max) {
       const due = this.next();
       const id = this.take(by);
@@ -59,14 +65,14 @@ export class TimerHeap {
     }
   }
 
-  #push(entry: { due: EpochMs; id: InstanceId }): void {
+  #push(entry: Reminder): void {
     const entries = this.#entries;
     let i = entries.length;
     entries.push(entry);
     while (i > 0) {
       const parent = (i - 1) >> 1;
-      const above = entries[parent] as { due: EpochMs; id: InstanceId };
-      if (above.due <= entry.due) break;
+      const above = entries[parent] as Reminder;
+      if (!isBefore(entry, above)) break;
       entries[i] = above;
       i = parent;
     }
@@ -83,12 +89,16 @@ export class TimerHeap {
       const left = entries[child];
       if (left === undefined) break;
       const right = entries[child + 1];
-      if (right !== undefined && right.due < left.due) child += 1;
-      const least = entries[child] as { due: EpochMs; id: InstanceId };
-      if (least.due >= last.due) break;
+      if (right !== undefined && isBefore(right, left)) child += 1;
+      const least = entries[child] as Reminder;
+      if (!isBefore(least, last)) break;
       entries[i] = least;
       i = child;
     }
     entries[i] = last;
   }
+}
+
+function isBefore(one: Reminder, other: Reminder): boolean {
+  return one.due === other.due ? one.id < other.id : one.due < other.due;
 }

@@ -16,14 +16,23 @@ export class TimerWindow {
   readonly #heap = new TimerHeap();
   readonly #ms: number;
   #end: EpochMs = -1;
+  /** The end as it was when nothing that was asked of the store had yet to be answered. */
+  #known: EpochMs = -1;
+  #asked = 0;
 
   /** @param ms how far ahead the window reaches */
   constructor(ms: number) {
     this.#ms = ms;
   }
 
+  /** Up to when all timers are in memory. */
+  get end(): EpochMs {
+    return this.#known;
+  }
+
   /** Moves the end on. @returns what the store is to be asked for */
   move(now: EpochMs): DueRange {
+    this.#asked += 1;
     const after = this.#end;
     this.#end = Math.max(after, now + this.#ms);
     return { after, by: this.#end };
@@ -37,6 +46,8 @@ export class TimerWindow {
       const due = known === undefined ? at : known.due;
       if (due !== undefined) this.#heap.set(id, due);
     }
+    this.#asked -= 1;
+    if (this.#asked === 0) this.#known = this.#end;
   }
 
   remind(id: InstanceId, due: EpochMs | undefined): void {

@@ -105,25 +105,31 @@ export class TurnDecider {
         this.#timers.putBack(id, due);
         return false;
       }
-      this.#fireDue(batch, id, cached, by, atEnd);
+      this.#fireDue(batch, id, cached, due, atEnd ? by : undefined);
     }
     return true;
   }
 
-  #fireDue(batch: Batch, id: InstanceId, cached: Cached, by: EpochMs, atEnd: boolean): void {
+  /**
+   * @param due when its reminder is due
+   * @param at log time at which it fires; when it is due, if absent
+   */
+  #fireDue(batch: Batch, id: InstanceId, cached: Cached, due: EpochMs, at?: EpochMs): void {
     this.#use(cached);
     const { instance, due: actual } = cached;
     if (instance === undefined || actual === undefined) return;
-    if (actual <= by && !this.#fire(batch, id, cached, instance, atEnd ? by : actual))
-      this.#timers.putBack(id, by + this.#host.options.unknownVersionMs);
-    else this.#timers.remind(id, cached.due);
+    // Its reminder is of a timer that is gone: what others have to fire until then comes first.
+    if (actual > due) return this.#timers.putBack(id, actual);
+    const when = at ?? actual;
+    if (this.#fire(batch, id, cached, instance, when)) this.#timers.remind(id, cached.due);
+    else this.#timers.putBack(id, when + this.#host.options.unknownVersionMs);
   }
 
   /** Decides one timer that was taken from the window. */
-  decideTimer(id: InstanceId, by: EpochMs): Batch {
+  decideTimer(id: InstanceId, due: EpochMs): Batch {
     const batch = new Batch();
     const cached = this.#cache.get(id);
-    if (cached !== undefined) this.#fireDue(batch, id, cached, by, false);
+    if (cached !== undefined) this.#fireDue(batch, id, cached, due);
     this.#rest();
     return batch;
   }

@@ -1,3 +1,4 @@
+import type { Json } from "../contract/json.ts";
 import type { RegistryRecord } from "../contract/registry-record.ts";
 import { Deployments } from "./deployments.ts";
 import type { Flow } from "./flow.ts";
@@ -24,15 +25,22 @@ export class Catalogue {
   readonly #listeners = new Set<() => void>();
   readonly #onFault: (name: string, why: string) => void;
   readonly deployments: Deployments;
+  readonly #compile: (file: Json) => Flow;
   #offset = 0;
 
   /**
    * @param partitions of the log, over which instances are spread
    * @param onFault told of a published flow that this program cannot compile
+   * @param compile several catalogues of one program may share what they compile: a flow is never changed
    */
-  constructor(partitions: number, onFault: (name: string, why: string) => void) {
+  constructor(
+    partitions: number,
+    onFault: (name: string, why: string) => void,
+    compile: (file: Json) => Flow = compilePublished,
+  ) {
     this.deployments = new Deployments(partitions);
     this.#onFault = onFault;
+    this.#compile = compile;
   }
 
   /** Offset of the next registry record; all before it are in here. */
@@ -83,7 +91,7 @@ export class Catalogue {
     const known = this.#versions.get(version);
     let flow: Flow;
     try {
-      flow = known ?? compilePublished(file);
+      flow = known ?? this.#compile(file);
       checkName(flow, record);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);

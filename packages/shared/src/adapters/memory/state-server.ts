@@ -28,7 +28,7 @@ export interface StoredFold {
 export class MemoryStateServer {
   /** How many instances a page of a scan has. */
   scanPageMax = SCAN_PAGE_MAX;
-  #partitions = new Map<number, StoredFold>();
+  readonly #partitions = new Map<number, StoredFold>();
 
   partition(partition: number): StoredFold {
     let fold = this.#partitions.get(partition);
@@ -52,14 +52,24 @@ export class MemoryStateServer {
   }
 
   wipe(): void {
-    this.#partitions = new Map();
+    this.#partitions.clear();
   }
 
-  /** A backup that `restore` sets the store back to, as a failover to a lagging replica does. */
-  backup(): () => void {
-    const copy = structuredClone(this.#partitions);
+  /**
+   * What `restore` sets the store, or one partition of it, back to, as a failover to a lagging replica
+   * does. Rows are never changed in place, so the maps alone are copied.
+   */
+  backup(only?: number): () => void {
+    const kept = [...this.#partitions]
+      .filter(([partition]) => only === undefined || partition === only)
+      .map(([partition, fold]) => [partition, copyOf(fold)] as const);
     return () => {
-      this.#partitions = structuredClone(copy);
+      if (only === undefined) this.#partitions.clear();
+      for (const [partition, fold] of kept) this.#partitions.set(partition, copyOf(fold));
     };
   }
+}
+
+function copyOf(fold: StoredFold): StoredFold {
+  return { ...fold, instances: new Map(fold.instances), rejections: [...fold.rejections] };
 }

@@ -1,0 +1,71 @@
+import type { EpochMs } from "@millrace/shared/contract/time";
+import type { LogRecord } from "@millrace/shared/ports/event-log";
+import type { EngineHost } from "./engine-host.ts";
+import type { InputPosition } from "./input-position.ts";
+import type { Intake } from "./intake.ts";
+import type { LogClock } from "./log-clock.ts";
+import type { TimerWindow } from "./timer-window.ts";
+
+/** What one turn of a partition has to do. */
+interface Work {
+  readonly records: readonly LogRecord[];
+  /** Up to when timers may fire in it. */
+  readonly timersBy: EpochMs;
+}
+
+export interface AgendaParts {
+  readonly partition: number;
+  readonly host: EngineHost;
+  readonly intake: Intake;
+  readonly timers: TimerWindow;
+  readonly position: InputPosition;
+  readonly logClock: LogClock;
+}
+
+/** What a partition has to do next: records that have arrived, and timers that may fire (T2, T5). */
+export class Agenda {
+  readonly #parts: AgendaParts;
+
+  constructor(parts: AgendaParts) {
+    this.#parts = parts;
+  }
+
+  /** @returns undefined where there is nothing to do now */
+  next(): Work | undefined {
+    const { turnRecordsMax } = this.#parts.host.options;
+    const records = this.#withinWindow(this.#parts.intake.peek(turnRecordsMax));
+    const timersBy = Math.min(this.#timersBy(records), this.#parts.timers.end);
+    const due = this.#parts.timers.next();
+    if (records.length === 0 && (due === undefined || due > timersBy)) return undefined;
+    return { records, timersBy };
+  }
+
+  /**
+   * The time of a record that is at hand, and before which timers may be due that nobody has asked the
+   * store for: its turn comes after theirs. So it is after a pause, or while the store is away.
+   */
+  beyondWindow(): EpochMs | undefined {
+    const [first] = this.#parts.intake.peek(1);
+    const { end } = this.#parts.timers;
+    if (first === undefined || first.time <= end || (this.#parts.timers.next() ?? end + 1) <= end) {
+      return undefined;
+    }
+    return first.time;
+  }
+
+  #withinWindow(records: readonly LogRecord[]): readonly LogRecord[] {
+    const { end } = this.#parts.timers;
+    const beyond = records.findIndex(({ time }) => time > end);
+    return beyond < 0 ? records : records.slice(0, beyond);
+  }
+
+  /** Up to when timers may fire: the records at hand, or, at the end of the log, all that has arrived. */
+  #timersBy(records: readonly LogRecord[]): EpochMs {
+    const last = records.at(-1);
+    if (last !== undefined) return Math.max(last.time, this.#parts.position.time);
+    if (this.#parts.intake.peek(1).length > 0) return this.#parts.timers.end; // what is at hand came after it
+    const arrived = this.#parts.host.subscription().arrivedUntil(this.#parts.partition);
+    if (arrived === Number.NEGATIVE_INFINITY) return 0;
+    return Math.min(this.#parts.logClock.now(), this.#parts.logClock.at(arrived));
+  }
+}

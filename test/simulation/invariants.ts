@@ -1,0 +1,332 @@
+import type { CommandEffect, Effect } from "@millrace/shared/contract/effect";
+import type { DeviceEvent } from "@millrace/shared/contract/event-record";
+import { nextDue } from "@millrace/shared/contract/instance";
+import { owedKey } from "@millrace/shared/core/decide/result";
+import type { LogRecord } from "@millrace/shared/ports/event-log";
+import { type Counting, type JournalView, nameOf } from "./journal-view.ts";
+import type { Interest } from "./interest.ts";
+import type { Expected, Reference } from "./reference.ts";
+import { flowOf } from "./flows.ts";
+import type { World } from "./world.ts";
+
+/** A broken promise, with the invariant that it breaks. */
+export type Report = (invariant: string, what: string) => void;
+
+/** What one partition did, and what it ought to have done. */
+export interface Course {
+  readonly partition: number;
+  readonly events: readonly LogRecord[];
+  readonly view: JournalView;
+  readonly reference: Reference;
+}
+
+/**
+ * I1: every accepted record that selects a transition or fails stands in the journal as exactly one
+ * counting step or rejection for each instance that hears of it, and in the log's order. The reference
+ * goes along, so that each is what it ought to be, decided from what its predecessor left (I2).
+ */
+export function I1_everyRecordStandsOnce(
+  { partition, events, view, reference }: Course,
+  report: Report,
+): void {
+  let open: Interest[] = [];
+  let next = 0;
+  const close = (): void => {
+    for (const one of open) {
+      const all = [...flowOf.keys()].map((version) => reference.decide(one, version));
+      if (all.every(({ kind }) => kind !== "ignored"))
+        report(
+          "I1",
+          `events/${partition} ${next - 1} is not decided for ${one.name ?? "its fault"}`,
+        );
+    }
+    open = [];
+  };
+  const begin = (): void => {
+    close();
+    const record = events[next] as LogRecord;
+    next += 1;
+    open = reference.take(record);
+    const due = reference.due();
+    if (due <= record.time && open.length > 0)
+      report("I6", `events/${partition} ${record.offset} was taken before the timer of ${due}`);
+  };
+  for (const record of view.counting) {
+    const { kind, body, offset, pos } = record;
+    if (kind === "mark") {
+      // It says only how far the input is.
+    } else if (body.cause.offset === undefined) {
+      const name = nameOf(body.instance);
+      const due = reference.due(name);
+      while ((events[next]?.time ?? Number.POSITIVE_INFINITY) < due) begin();
+      close();
+      if (reference.due() < due)
+        report(
+          "I6",
+          `journal/${partition} ${offset}: fired what was due ${due}, before what was due ${reference.due()}`,
+        );
+      compare(record, reference.fire(name, body.at), name, reference, report);
+    } else {
+      while (next <= body.cause.offset && next < events.length) begin();
+      const name = kind === "step" ? nameOf(body.instance) : body.key && nameOf(body as never);
+      const one =
+        next - 1 === body.cause.offset ? open.find((each) => each.name === name) : undefined;
+      if (one === undefined) {
+        report(
+          "I1",
+          `journal/${partition} ${offset}: ${name} decided events ${body.cause.offset} again`,
+        );
+        continue;
+      }
+      open.splice(open.indexOf(one), 1);
+      compare(record, reference.decide(one, versionOf(record)), name, reference, report);
+    }
+    const passed = Math.min(pos?.offset ?? 0, events.length);
+    for (let at = next; at < passed; at++) begin();
+    if (pos !== undefined && next === pos.offset) close();
+  }
+  close();
+}
+
+function versionOf({ body }: Counting): string | undefined {
+  return (
+    (body as Partial<Counting["body"]>).instance?.version ??
+    [...flowOf.values()].find(({ name }) => name === body.flow)?.version
+  );
+}
+
+function compare(
+  { offset, kind, body, text }: Counting,
+  expected: Expected,
+  name: string | undefined,
+  reference: Reference,
+  report: Report,
+): void {
+  const same =
+    expected.kind === kind &&
+    (kind === "step" ? expected.text === text : expected.code === body.code);
+  if (!same)
+    report(
+      "I2",
+      `journal ${offset} of ${name} is\n  ${text}\nand ought to be ${expected.kind}\n  ${expected.text ?? expected.code}`,
+    );
+  if (name === undefined) return;
+  reference.settle(name, body.instance);
+}
+
+/** I1, at the doors: what was acknowledged stands in the log, as often as it was said; what was copied was taken. */
+export function I1_nothingAcceptedIsLost(
+  world: World,
+  courses: readonly Course[],
+  report: Report,
+): void {
+  const stamps = new Map<string, Set<string>>();
+  for (const { partition, events, reference } of courses) {
+    for (const { header = "{}", value } of events) {
+      const { kind, at, w, n } = JSON.parse(header) as Partial<DeviceEvent>;
+      const u = /"u":(\d+)/.exec(value?.toString() ?? "")?.[1];
+      if (kind !== "device" || at !== undefined || u === undefined) continue;
+      stamps.set(u, (stamps.get(u) ?? new Set()).add(`${w}:${n}`));
+    }
+    for (const stamp of reference.lost)
+      report("I1", `events/${partition}: ${stamp} was dropped unread`);
+    for (const { to, stamp } of reference.copies) {
+      if (!courses[to]?.reference.taken.has(stamp))
+        report("I1", `${stamp} was not copied to events/${to}`);
+    }
+  }
+  for (const device of world.devices) {
+    for (const [u, times] of device.published) {
+      const stand = stamps.get(`${u}`)?.size ?? 0;
+      if (stand > times) report("I1", `${u} was published ${times} times, and is ${stand} events`);
+      if (stand === 0 && device.acknowledged.has(u))
+        report("I1", `${u} was acknowledged, and is not in the log`);
+    }
+  }
+}
+
+/** I2: an instance's counting steps have sequence 1..n in each generation, with no gap and no fork. */
+export function I2_sequencesAreWhole({ partition, view }: Course, report: Report): void {
+  const last = new Map<string, { generation: number; seq: number; state: string }>();
+  for (const { kind, body, offset } of view.counting) {
+    if (kind !== "step") continue;
+    const { instance, from } = body;
+    const name = nameOf(instance);
+    const before = last.get(name);
+    const begins = before === undefined || before.generation !== instance.generation;
+    const seq = begins ? 1 : before.seq + 1;
+    const state = begins ? "null" : before.state;
+    if (instance.seq !== seq)
+      report("I2", `journal/${partition} ${offset}: ${name} has seq ${instance.seq}, not ${seq}`);
+    if (JSON.stringify(from) !== state && !(begins && from === null))
+      report(
+        "I2",
+        `journal/${partition} ${offset}: ${name} left ${JSON.stringify(from)}, was in ${state}`,
+      );
+    last.set(name, {
+      generation: instance.generation,
+      seq: instance.seq,
+      state: JSON.stringify(instance.state),
+    });
+  }
+  for (const gap of view.gaps)
+    report("I2", `journal/${partition}: records are missing before ${gap}`);
+}
+
+/** I3 and I4: the store is the fold of the journal up to its bookmark, position and stamps included. */
+export function I3_storeIsTheFold(world: World, partition: number, report: Report): void {
+  const view = world.views[partition]?.advance() as JournalView;
+  const held = world.states.partition(partition);
+  const { offset: below } = held.journal;
+  I4_storeIsNotAhead(below, view, partition, report);
+  for (const id of new Set([...held.instances.keys(), ...view.ids])) {
+    const stored = held.instances.get(id as never)?.json;
+    const folded = view.instance(id, below);
+    if (stored !== folded)
+      report(
+        "I3",
+        `store/${partition} at ${below}: ${id} is\n  ${stored}\nand folds to\n  ${folded}`,
+      );
+  }
+  const folded = view.position(below);
+  const { offset, stamps } = held.input;
+  const writers = [...stamps]
+    .map(([w, { n }]) => `${w}:${n}`)
+    .sort()
+    .join();
+  const ought = [...folded.stamps]
+    .map(([w, n]) => `${w}:${n}`)
+    .sort()
+    .join();
+  if (offset !== folded.offset)
+    report("I4", `store/${partition} at ${below}: input ${offset}, folds to ${folded.offset}`);
+  if (writers !== ought)
+    report("I4", `store/${partition} at ${below}: stamps ${writers}, folds to ${ought}`);
+}
+
+/** I4: the store is never ahead of the journal. */
+function I4_storeIsNotAhead(
+  held: number,
+  view: JournalView,
+  partition: number,
+  report: Report,
+): void {
+  if (held > view.end)
+    report("I4", `store/${partition} holds ${held}, the journal ends at ${view.end}`);
+}
+
+/** I5: every effect of a counting step reaches its executor. */
+export function I5_everyEffectIsExecuted(
+  world: World,
+  courses: readonly Course[],
+  report: Report,
+): void {
+  for (const { view, partition } of courses) {
+    for (const [id, { effect, step }] of view.effects) {
+      const done = {
+        command: () => isCommandDone(world, view, id, effect as CommandEffect, step),
+        send: () => isSent(courses, sendStampOf(partition, step, effect)),
+        publish: () => world.isPublished(id),
+        call: () => isSettled(view, id),
+        log: () => true,
+      }[effect.kind]();
+      if (!done) report("I5", `${effect.kind} ${id} was not executed`);
+    }
+  }
+}
+
+function isCommandDone(
+  world: World,
+  view: JournalView,
+  id: string,
+  effect: CommandEffect,
+  step: Counting,
+): boolean {
+  if (world.receivedIds.has(id)) return isSettled(view, id);
+  if ((effect.deadline ?? Number.POSITIVE_INFINITY) <= world.scheduler.now)
+    return isSettled(view, id);
+  return effect.supersede && isSuperseded(view, effect, step) && isSettled(view, id);
+}
+
+function isSuperseded(
+  view: JournalView,
+  { name }: CommandEffect,
+  { offset, body }: Counting,
+): boolean {
+  return [...view.effects.values()].some(
+    ({ effect, step }) =>
+      effect.kind === "command" &&
+      effect.name === name &&
+      step.offset > offset &&
+      nameOf(step.body.instance) === nameOf(body.instance),
+  );
+}
+
+/** What is owed is owed no more. */
+function isSettled(view: JournalView, id: string): boolean {
+  const text = view.instance(id.split("/").slice(0, 3).join("/")) ?? "{}";
+  const { owed = {} } = JSON.parse(text) as { owed?: Record<string, unknown> };
+  return owed[owedKey(id) ?? ""] === undefined;
+}
+
+/** A `send` is stamped with its place in the journal. */
+function sendStampOf(partition: number, step: Counting, { index }: Effect): string {
+  return `journal/${partition}:${step.offset * 1_000 + index}`;
+}
+
+function isSent(courses: readonly Course[], stamp: string): boolean {
+  return courses.some(({ reference }) => reference.taken.has(stamp));
+}
+
+/** I6: a timer fires once, not before it is due by the log's clock, nor before input that arrived earlier. */
+export function I6_timersFireInTime({ partition, events, view }: Course, report: Report): void {
+  const fired = new Set<string>();
+  let latest = Number.NEGATIVE_INFINITY;
+  let earliestFired = { due: Number.NEGATIVE_INFINITY, offset: -1 };
+  for (const { kind, body, offset, time } of view.counting) {
+    if (kind === "mark") continue;
+    const { cause, at } = body;
+    if (at < latest)
+      report("I6", `journal/${partition} ${offset}: time runs back, ${at} after ${latest}`);
+    latest = at;
+    if (cause.offset !== undefined) {
+      const arrived = events[cause.offset]?.time ?? 0;
+      if (arrived < earliestFired.due)
+        report(
+          "I6",
+          `journal/${partition} ${earliestFired.offset}: fired what was due ${earliestFired.due} before input of ${arrived}`,
+        );
+      continue;
+    }
+    if (cause.due === undefined) continue;
+    const name = `${nameOf(body.instance)} ${body.instance.generation} ${cause.type} ${cause.due}`;
+    if (fired.has(name)) report("I6", `journal/${partition} ${offset}: ${name} fired again`);
+    fired.add(name);
+    if (cause.due > at || cause.due > time)
+      report("I6", `journal/${partition} ${offset}: ${name} fired at ${at}, in the log at ${time}`);
+    if (cause.due > earliestFired.due) earliestFired = { due: cause.due, offset };
+  }
+}
+
+/** I6, at the end: what was due has fired. */
+export function I6_everyTimerFired(
+  { partition, reference }: Course,
+  now: number,
+  report: Report,
+): void {
+  for (const [name, instance] of reference.instances) {
+    const due = nextDue(instance);
+    if (due !== undefined && due <= now)
+      report("I6", `${partition}: ${name} still waits for ${due}`);
+  }
+}
+
+/** I7: no partition stops. */
+export function I7_noPartitionStops(world: World, report: Report): void {
+  for (const line of world.stops) report("I7", line);
+}
+
+/** I8: with faults off, everything drains. */
+export function I8_everythingDrained(world: World, report: Report): void {
+  for (const what of world.undone()) report("I8", what);
+}

@@ -1,0 +1,242 @@
+/**
+ * The rules of the log protocol, each with what becomes of the product without it: a piece of a source
+ * that occurs there once, and what stands in its place. The simulation has to notice each of them.
+ */
+export interface Mutant {
+  /** Completes "the product, but …". */
+  readonly name: string;
+  /** From the root. */
+  readonly file: string;
+  readonly snippet: string;
+  readonly replacement: string;
+  /** A seed that is known to notice it: `npm run soak -- mutants` finds the first one. */
+  readonly seed: number;
+}
+
+const engine = "packages/engine/src/runtime";
+const dispatch = "packages/engine/src/dispatch";
+const shared = "packages/shared/src";
+
+export const mutants: readonly Mutant[] = [
+  {
+    name: "an owner goes on under the epoch that the store has",
+    file: `${engine}/claim.ts`,
+    snippet: "const tenure = { epoch, time,",
+    replacement:
+      "const tenure = { epoch: held.journal.epoch < 0 ? epoch : held.journal.epoch, time,",
+    seed: 1,
+  },
+  {
+    name: "a load does not name the position that it expects",
+    file: `${shared}/adapters/memory/state-store.ts`,
+    snippet: "const fold = this.#held(partition, at);",
+    replacement: "const fold = this.#server.partition(partition);",
+    seed: 8,
+  },
+  {
+    name: "a search for due timers does not name the position that it expects",
+    file: `${shared}/adapters/memory/state-store.ts`,
+    snippet: "return pageOf(this.#held(partition, at), range);",
+    replacement: "return pageOf(this.#server.partition(partition), range);",
+    seed: 129,
+  },
+  {
+    name: "a commit is not checked",
+    file: `${shared}/adapters/memory/state-store.ts`,
+    snippet: `if (fold.epoch > epoch) throw newerClaim(partition, epoch, fold.epoch);
+    const held = fold.journal.offset;
+    if (held < from.offset || held > to.offset) throw otherPosition(partition, from, fold.journal);`,
+    replacement: "",
+    seed: 6,
+  },
+  {
+    name: "a commit is checked by its epoch only",
+    file: `${shared}/adapters/memory/state-store.ts`,
+    snippet:
+      "if (held < from.offset || held > to.offset) throw otherPosition(partition, from, fold.journal);",
+    replacement: "",
+    seed: 32,
+  },
+  {
+    name: "where an append stands is not looked at",
+    file: `${engine}/journal-writer.ts`,
+    snippet: "if (appended.offset !== this.#nextOffset) {",
+    replacement:
+      "this.#nextOffset = appended.offset;\n    if (appended.offset !== this.#nextOffset) {",
+    seed: 3,
+  },
+  {
+    name: "an owner goes on after an append of which it knows nothing",
+    file: `${engine}/journal-writer.ts`,
+    snippet:
+      "if (first === undefined || !tail.every((record, i) => this.#isOurs(record, this.#n + 1 + i))) {",
+    replacement:
+      "if (first === undefined || !tail.every((record, i) => this.#isOurs(record, this.#n + 1 + i))) {\n      return { offset: from, time: 0 };",
+    seed: 1,
+  },
+  {
+    name: "two appends to the journal are under way at once",
+    file: `${engine}/tenure.ts`,
+    snippet: "await this.#appending;\n    if (this.#ended) return;",
+    replacement: "if (this.#ended) return;",
+    seed: 1,
+  },
+  {
+    name: "two appends to a partition of events are under way at once",
+    file: `${shared}/log/events-writer.ts`,
+    snippet: "if (queue.busy) return;",
+    replacement: "",
+    seed: 1,
+  },
+  {
+    name: "no mark says how far the input is",
+    file: `${engine}/tenure.ts`,
+    snippet: "const markAt = this.#position.markDueAt(options.markMs);",
+    replacement: "const markAt = undefined as number | undefined;",
+    seed: 7,
+  },
+  {
+    name: "a mark says nothing of stamps",
+    file: `${engine}/journal-writer.ts`,
+    snippet: "if (pos !== undefined) header.pos = pos as",
+    replacement:
+      'if (pos !== undefined && kind === "mark") header.pos = { offset: pos.offset, time: pos.time };\n    else if (pos !== undefined) header.pos = pos as',
+    seed: 3,
+  },
+  {
+    name: "the store's input is that which is decided",
+    file: `${engine}/tenure.ts`,
+    snippet: "this.#committer.add(changes, rejections, this.#writer.bookmark, position);",
+    replacement:
+      "this.#committer.add(changes, rejections, this.#writer.bookmark, { ...position, offset: this.#position.offset });",
+    seed: 1,
+  },
+  {
+    name: "the position passes an event before its copies are acknowledged",
+    file: `${engine}/tenure.ts`,
+    snippet: "if (writes.length > 0) await Promise.all(writes);",
+    replacement: "void Promise.all(writes);",
+    seed: 116,
+  },
+  {
+    name: "a send is written after later ones",
+    file: `${dispatch}/partition-dispatch.ts`,
+    snippet: "await this.#host.events.write(partitionOf(of,",
+    replacement:
+      "await sleep(this.#host.clock, this.#host.clock.random() * 1_500);\n    await this.#host.events.write(partitionOf(of,",
+    seed: 1,
+  },
+  {
+    name: "timers fire by the wall clock",
+    file: `${engine}/log-clock.ts`,
+    snippet: "return Math.floor(this.#learnt + monotonicMs - this.#learntAt);",
+    replacement:
+      "return Math.floor(this.#clock.wallMs() + monotonicMs - this.#clock.monotonicMs());",
+    seed: 19,
+  },
+  {
+    name: "a timer does not wait for input that has arrived",
+    file: `${engine}/agenda.ts`,
+    snippet: "return Math.min(this.#parts.logClock.now(), this.#parts.logClock.at(arrived));",
+    replacement: "return this.#parts.logClock.now();",
+    seed: 5,
+  },
+  {
+    name: "what is not committed leaves memory",
+    file: `${engine}/instance-cache.ts`,
+    snippet: "if (cached.uncommitted > 0) continue;",
+    replacement: "",
+    seed: 1,
+  },
+  {
+    name: "two commits are under way at once",
+    file: `${engine}/committer.ts`,
+    snippet:
+      "if (this.#busy || this.#stopped || this.#journal.offset === this.#sent.offset) return;",
+    replacement:
+      "this.#busy = false;\n    if (this.#stopped || this.#journal.offset === this.#sent.offset) return;",
+    seed: 421,
+  },
+  {
+    name: "an append to events is not repeated",
+    file: `${shared}/log/events-writer.ts`,
+    snippet: "if (this.#closed) return rejectAll(batch, error);",
+    replacement: "return rejectAll(batch, error);",
+    seed: 2,
+  },
+  {
+    name: "an append to events is repeated under a new stamp",
+    file: `${shared}/log/events-writer.ts`,
+    snippet: 'const appended = await this.#log.append("events", partition, records);',
+    replacement: `for (const [i, record] of records.entries()) {
+          const header = JSON.parse(record.header);
+          if (header.w === this.name) records[i] = { ...record, header: JSON.stringify({ ...header, ...this.stamp() }) };
+        }
+        const appended = await this.#log.append("events", partition, records);`,
+    seed: 2,
+  },
+  {
+    name: "a repeat is taken",
+    file: `${engine}/turn-decider.ts`,
+    snippet: "if (header !== undefined && header.n <= (this.#position.stampOf(header.w) ?? -1)) {",
+    replacement: "if (header !== undefined && header.n < 0) {",
+    seed: 1,
+  },
+  {
+    name: "the dispatcher's bookmark passes what is not done",
+    file: `${dispatch}/progress.ts`,
+    snippet: "return this.#open[0]?.before ?? this.#read;",
+    replacement: "return this.#read;",
+    seed: 8,
+  },
+  {
+    name: "what an earlier dispatcher had parked is forgotten",
+    file: `${dispatch}/dispatcher.ts`,
+    snippet: "for (const instance of instances) dispatch.resume(instance, after - 1);",
+    replacement: "",
+    seed: 39,
+  },
+  {
+    name: "a dispatcher that holds back waits for what stands further on",
+    file: `${dispatch}/progress.ts`,
+    snippet: "waits: () => this.#change(entry, 0, 1),",
+    replacement: "waits: () => {},",
+    seed: 3,
+  },
+  {
+    name: "a gateway does not remember what it has applied",
+    file: "packages/gateway/src/deliver/applied-effects.ts",
+    snippet: 'if (outcome.outcome === "delivered") this.#remember(id, outcome);',
+    replacement: "",
+    seed: 3,
+  },
+  {
+    name: "a reader takes the records of earlier owners",
+    file: `${shared}/contract/reader.ts`,
+    snippet: 'if (header.e !== this.#epoch || header.n <= this.#n) return "void";',
+    replacement:
+      'if (header.e !== this.#epoch) return "counts";\n    if (header.n <= this.#n) return "void";',
+    seed: 2,
+  },
+  {
+    name: "timers of one time have no order",
+    file: `${engine}/timer-heap.ts`,
+    snippet: "return one.due === other.due ? one.id < other.id : one.due < other.due;",
+    replacement: "return one.due < other.due;",
+    seed: 39,
+  },
+  {
+    name: "input is taken before timers that only the store knows of",
+    file: `${engine}/agenda.ts`,
+    snippet: "const { end } = this.#parts.timers;\n    const beyond = records.findIndex",
+    replacement: "const end = Number.POSITIVE_INFINITY;\n    const beyond = records.findIndex",
+    seed: 17,
+  },
+  {
+    name: "what is ahead of the store is in no window of timers",
+    file: `${engine}/tenure.ts`,
+    snippet: "for (const { id, due } of this.#cache.uncommitted) this.#timers.remind(id, due);",
+    replacement: "",
+    seed: 1,
+  },
+];

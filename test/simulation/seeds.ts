@@ -1,0 +1,17 @@
+/** `from`, `from + 1`, … `to`. */
+export function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => from + i);
+}
+
+/**
+ * Seeds that once failed, each with what it found. They are of the world as it was then: when what is
+ * drawn changes, a seed is another world. What was found is kept for good by a mutant that brings it back.
+ */
+export const onceFailed: ReadonlyMap<number, string> = new Map([
+  [3, "a paused dispatcher never read the step that would have let it go on"],
+  [5, "a reminder of a timer that was gone fired a later one before others' turn"],
+  [48, "after a pause, input was taken before timers that only the store knew of"],
+  [49, "two timers due at the same time, one of them not loaded: a turn without end"],
+  [58, "a command delivered here and put aside by another dispatcher was owed for ever"],
+  [105, "what was decided during an append was in no window of timers for a while"],
+]);

@@ -1,0 +1,100 @@
+import { planDisturbances, publishFlow } from "./disturbances.ts";
+import { versions } from "./flows.ts";
+import {
+  type Course,
+  I1_everyRecordStandsOnce,
+  I1_nothingAcceptedIsLost,
+  I2_sequencesAreWhole,
+  I3_storeIsTheFold,
+  I5_everyEffectIsExecuted,
+  I6_everyTimerFired,
+  I6_timersFireInTime,
+  I7_noPartitionStops,
+  I8_everythingDrained,
+} from "./invariants.ts";
+import { Reference } from "./reference.ts";
+import { LASTS_MS, planWorkload, sayLastWords } from "./workload.ts";
+import { PARTITIONS, World } from "./world.ts";
+
+/** How long everything may take to come to rest once nothing goes wrong any more. */
+const DRAIN_MS_MAX = 300_000;
+const LOOK_MS = 1_000;
+
+export interface Outcome {
+  /** Broken invariants, the first one first. */
+  readonly broken: readonly string[];
+  readonly history: readonly string[];
+}
+
+/** Runs the world of one seed, first with its faults and then without, and holds it against the invariants. */
+export async function simulate(seed: number, withHistory = false): Promise<Outcome> {
+  const broken: string[] = [];
+  const report = (invariant: string, what: string): void => {
+    if (broken.length < 20) broken.push(`${invariant} ${what}`);
+  };
+  const history: string[] = [];
+  const world = new World(seed, report, withHistory ? history : undefined);
+  await setUp(world);
+  planWorkload(world);
+  planDisturbances(world);
+  await world.scheduler.run(world.scheduler.now + LASTS_MS);
+  await drain(world);
+  check(world, report);
+  return { broken, history };
+}
+
+async function setUp(world: World): Promise<void> {
+  for (const [first] of versions) if (first !== undefined) publishFlow(world, first);
+  for (let i = 0; i < 2; i++) void world.startGateway();
+  const together = world.scheduler.chance(0.5);
+  for (let i = 0; i < 2; i++) {
+    if (together) void world.startWorker({ engine: true, dispatcher: true });
+    else {
+      void world.startWorker({ engine: true, dispatcher: false });
+      void world.startWorker({ engine: false, dispatcher: true });
+    }
+  }
+  await world.scheduler.run(world.scheduler.now + 100);
+  for (let i = 0; i < 3; i++) world.addDevice(`d${i}`);
+}
+
+/** Faults off, everybody awake and at home: everything that is owed has to be done. */
+async function drain(world: World): Promise<void> {
+  const { scheduler } = world;
+  world.calm();
+  world.note("world", () => "comes to rest");
+  const end = scheduler.now + DRAIN_MS_MAX;
+  for (const device of world.devices) device.comeBack();
+  for (const { process } of [...world.gateways, ...world.workers]) process.wake();
+  for (const lastWord of [true, false]) {
+    do await scheduler.run(scheduler.now + LOOK_MS);
+    while (scheduler.now < end && (world.lateAppends > 0 || world.undone().length > 0));
+    const undone = world.undone();
+    if (undone.length > 0) world.note("world", () => `undone: ${undone.join(", ")}`);
+    // Nothing is left to do, and everybody can still be heard.
+    if (lastWord) sayLastWords(world);
+  }
+}
+
+function check(world: World, report: (invariant: string, what: string) => void): void {
+  const courses = world.views.map((view, partition): Course => {
+    const reference = new Reference(partition, PARTITIONS);
+    return {
+      partition,
+      view: view.advance(),
+      events: world.logs.all("events", partition),
+      reference,
+    };
+  });
+  I7_noPartitionStops(world, report);
+  I8_everythingDrained(world, report);
+  for (const course of courses) {
+    I2_sequencesAreWhole(course, report);
+    I6_timersFireInTime(course, report);
+    I1_everyRecordStandsOnce(course, report);
+    I6_everyTimerFired(course, world.scheduler.now, report);
+    I3_storeIsTheFold(world, course.partition, report);
+  }
+  I1_nothingAcceptedIsLost(world, courses, report);
+  I5_everyEffectIsExecuted(world, courses, report);
+}
