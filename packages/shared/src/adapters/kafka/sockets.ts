@@ -20,6 +20,11 @@ export class Sockets {
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     // It ends a socket that is dead already again and again, which adds a listener each time.
     socket.setMaxListeners(0);
+    // A proxy takes connections for a broker that is gone, and ends them. That is no connection: told so,
+    // kafkajs asks another broker; otherwise it tries this one again and again.
+    socket.once("end", () => {
+      if (socket.bytesRead === 0) socket.emit("error", new Error("closed before it answered"));
+    });
     this.#open.add(socket);
     socket.once("close", () => this.#open.delete(socket));
     return socket;
@@ -30,15 +35,23 @@ export class Sockets {
   }
 }
 
-/** A process closes up to four of them one after the other, and has 8 s in all. */
-const DISCONNECT_MS_MAX = 1_500;
+const LEAVE_MS_MAX = 2_000;
 
 /**
- * Lets a client of kafkajs go; a consumer leaves its group. A client waits without end for the answers of
- * a broker that is gone, so it is not waited for: its sockets end with the log.
+ * Lets a consumer leave its group, for as long as that may take.
+ * @throws when the group could not be told: it notices by itself when the session is over
  */
-export function disconnected(clock: Clock, client: Admin | Consumer | Producer): Promise<void> {
-  return within(clock, DISCONNECT_MS_MAX, client.disconnect());
+export async function leave(clock: Clock, consumer: Consumer): Promise<void> {
+  await within(clock, LEAVE_MS_MAX, consumer.stop());
+  letGo(consumer);
+}
+
+/**
+ * Lets a client of kafkajs close its connections, and does not wait: it waits without end for the answers
+ * of a broker that is gone. What is left ends with the log.
+ */
+export function letGo(client: Admin | Consumer | Producer): void {
+  client.disconnect().catch(() => {});
 }
 
 /** kafkajs' types say that there are always options of TLS; there are none without it. */
