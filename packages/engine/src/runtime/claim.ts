@@ -10,8 +10,15 @@ const FOLDED_MAX = 5_000;
  * Takes a partition over: the claim record first, whose offset is the epoch; then the store is told,
  * and brought from where it stands up to the claim by a fold of the journal. The store is never asked for
  * an epoch: one that was wiped or set back would answer an old one, and make the partition dead.
+ *
+ * @param isGivenUp asked during a long fold
+ * @returns undefined when it is given up
  */
-export async function claim(partition: number, host: EngineHost): Promise<Tenure> {
+export async function claim(
+  partition: number,
+  host: EngineHost,
+  isGivenUp: () => boolean,
+): Promise<Tenure | undefined> {
   const { log, store } = host;
   const record = {
     key: null,
@@ -30,6 +37,7 @@ export async function claim(partition: number, host: EngineHost): Promise<Tenure
     held = { journal: to, input };
   };
   for await (const batch of log.read("journal", partition, held.journal.offset, epoch + 1)) {
+    if (isGivenUp()) return undefined;
     for (const one of batch) fold.take(one);
     if (fold.changes >= FOLDED_MAX) await catchUp();
   }
