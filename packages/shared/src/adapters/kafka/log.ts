@@ -220,6 +220,8 @@ export class KafkaLog implements EventLog {
       partitions: topic === "registry" ? 1 : this.partitions,
       maxWaitMs,
       events,
+    }).catch((error: unknown) => {
+      throw unreachable(readKafkaUrl(this.#options.url), error);
     });
     this.#open.add(subscription);
     return subscription;

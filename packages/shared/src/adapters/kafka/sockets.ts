@@ -4,9 +4,11 @@ import type { Admin, Consumer, ISocketFactory, ISocketFactoryArgs, Producer } fr
 import { type Clock, within } from "../../ports/clock.ts";
 
 const KEEP_ALIVE_MS = 60_000;
+/** Longer than any answer may take, a rebalance included; what was asked then fails. */
+const SILENT_MS_MAX = 20_000;
 
 /**
- * The connections of kafkajs to brokers.
+ * The connections of kafkajs to brokers: it hears of each end as of an error, and of one that is silent.
  *
  * After an outage it forgets some that it opened, and they would keep the process from ending for as
  * long as the broker lives: so all that are left end with the log.
@@ -20,11 +22,12 @@ export class Sockets {
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     // It ends a socket that is dead already again and again, which adds a listener each time.
     socket.setMaxListeners(0);
-    // A proxy takes connections for a broker that is gone, and ends them. That is no connection: told so,
-    // kafkajs asks another broker; otherwise it tries this one again and again.
+    // Told that it ended, kafkajs may go on to wait for its answers, without end and with all of the
+    // client; told of an error, it gives up what was asked, and asks another broker.
     socket.once("end", () => {
-      if (socket.bytesRead === 0) socket.emit("error", new Error("closed before it answered"));
+      if (!socket.writableEnded) socket.emit("error", new Error("closed by the other side"));
     });
+    socket.setTimeout(SILENT_MS_MAX);
     this.#open.add(socket);
     socket.once("close", () => this.#open.delete(socket));
     return socket;
