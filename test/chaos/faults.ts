@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KafkaServer } from "../support/servers/kafka.ts";
+import { lastLines } from "../support/servers/programs.ts";
 import { until } from "../support/until.ts";
 import type { Place, Processes, Role } from "./processes.ts";
 import type { Random } from "./random.ts";
@@ -108,7 +110,12 @@ async function during(ms: number, ways: readonly Way[], harm: (way: Way) => void
 
 /** A broker that died is back in all replicas before the next fault: never two at once. */
 async function afterBrokerFault(servers: Servers): Promise<void> {
-  await until(() => servers.isReplicated(), REPLICATED_MS_MAX);
+  await until(() => servers.isReplicated(), REPLICATED_MS_MAX).catch((error: unknown) => {
+    const logs = servers.brokers.map(({ logFile }) => lastLines(readFileSync(logFile, "utf8")));
+    throw new Error(`the brokers are not in sync again:\n${logs.join("\n---\n")}`, {
+      cause: error,
+    });
+  });
 }
 
 function onBroker(harm: (broker: KafkaServer, scene: Scene) => Promise<void>): Fault {

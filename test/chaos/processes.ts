@@ -75,7 +75,7 @@ export class Processes {
         return await next.ready();
       } catch (error) {
         if (next.exitCode === undefined || attempt === STARTS_MAX) throw error;
-        console.log(`${place.role} gave up its start: ${next.output.trim().split("\n").at(-1)}`);
+        console.log(`${place.role} gave up its start:\n${next.output.trim()}`);
       }
     }
   }

@@ -110,8 +110,7 @@ export class Stage {
   /** Ends the processes in order, and compares the log with the devices' ledgers. */
   async check(): Promise<Findings> {
     await this.comesToRest();
-    // Some take longer than they are given, and end with 1: a known defect (docs/reliability.md).
-    await this.processes.stop();
+    expect(await this.processes.stop()).toEqual([]);
     return check(this.devices, { brokers: this.servers.bootstrap, prefix: this.#prefix });
   }
 }

@@ -26,3 +26,33 @@ test("a partition goes to another engine and comes back while an append is not a
   await world.advance(60_000);
   expect(lamps.map((lamp) => world.instance(`lamp/${lamp}`).context["n"])).toEqual([3, 3, 3, 3]);
 });
+
+test("an engine that its group does not answer claims nothing: the partition may be another's by now", async () => {
+  const world = await simulate({ flows: [flow], partitions: 1 });
+  await world.process.engine.stop();
+  const cutOff = new Process(world);
+  let answers = true;
+  const subscribe = cutOff.log.subscribe.bind(cutOff.log);
+  cutOff.log.subscribe = async (...of) => {
+    const subscription = await subscribe(...of);
+    const confirm = subscription.confirm.bind(subscription);
+    const silent = (): Promise<boolean> => Promise.reject(new Error("no heartbeat was answered"));
+    subscription.confirm = (partition) => (answers ? confirm(partition) : silent());
+    return subscription;
+  };
+  await cutOff.start();
+  await world.publish("lamp/l1/a", {});
+  await world.advance(100);
+  expect(cutOff.engine.counters.claims).toBe(1);
+  answers = false;
+  world.logs.faults = { append: (topic) => (topic === "journal" ? "lost" : "done") };
+  void world.publish("lamp/l1/a", {});
+  await world.advance(100);
+  world.logs.faults = { append: () => "done" };
+  await world.advance(60_000);
+  expect(cutOff.engine.counters.claims).toBe(1);
+  answers = true;
+  await world.advance(2_000);
+  expect(cutOff.engine.counters.claims).toBe(2);
+  expect(world.instance("lamp/l1").context["n"]).toBe(2);
+});

@@ -9,7 +9,7 @@ const seed = Number(process.env["MILLRACE_SOAK_SEED"] ?? Date.now() % 1_000_000)
 test("chaos on three brokers: nothing acknowledged is lost or doubled", async () => {
   await chaos({
     seed,
-    servers: { brokers: 3, diskMb: 256 },
+    servers: { brokers: 3, diskMb: 1024 },
     processes: { gateway: 2, engine: 3, dispatcher: 2 },
     devices: 30,
     partitions: 12,

@@ -38,6 +38,8 @@ export class TcpProxy {
     if (this.#state === "cut") return void near.resetAndDestroy();
     const far = createConnection({ port: this.#target, host: "127.0.0.1", noDelay: true });
     near.setNoDelay(true);
+    // As near as a proxy comes to what a client sees of a server that is gone.
+    far.once("error", () => near.resetAndDestroy());
     const end = (): void => {
       near.destroy();
       far.destroy();

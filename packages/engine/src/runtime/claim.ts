@@ -4,8 +4,17 @@ import { OwnershipLost } from "./journal-writer.ts";
 import { catchUp, takeOver } from "./takeover.ts";
 import { Tenure } from "./tenure.ts";
 
-/** Claims a partition, and brings the store up to the claim. */
-export async function claim(partition: number, host: EngineHost): Promise<Tenure> {
+/**
+ * Claims a partition, and brings the store up to the claim.
+ *
+ * @param isGivenUp asked during a long fold; the next claim goes on from what is committed
+ * @throws OwnershipLost when it is given up
+ */
+export async function claim(
+  partition: number,
+  host: EngineHost,
+  isGivenUp: () => boolean,
+): Promise<Tenure> {
   const claimed = await takeOver(host, partition);
   host.counters.claims += 1;
   const { epoch, time, start, isAnew, evidence } = claimed;
@@ -18,7 +27,11 @@ export async function claim(partition: number, host: EngineHost): Promise<Tenure
       partition,
       ...evidence.tried,
     });
-  const { folded, held } = await catchUp(host, partition, claimed).catch((error: unknown) => {
+  const onFolded = (): void => {
+    if (isGivenUp()) throw new OwnershipLost("given up while it was claimed");
+  };
+  const parts = { ...host, onFolded };
+  const { folded, held } = await catchUp(parts, partition, claimed).catch((error: unknown) => {
     if (!isOperational(error, "LOG-006")) throw error;
     // The owner before is alive, and cuts at its floor: the next claim begins there.
     throw new OwnershipLost("the journal was cut while it was folded");

@@ -20,6 +20,7 @@ export class PartitionOwner {
   readonly #host: EngineHost;
   #tenure: Tenure | undefined;
   #stopped = false;
+  readonly #stop = Promise.withResolvers<false>();
   #running: Promise<void> = Promise.resolve();
   #state: "claiming" | "running" | "stopped" | "failed" = "claiming";
 
@@ -48,12 +49,14 @@ export class PartitionOwner {
   /** Gives the partition up: finishes what is under way and lets the store catch up. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#stop.resolve(false);
     this.#tenure?.end();
     await this.#running;
   }
 
   kill(): void {
     this.#stopped = true;
+    this.#stop.resolve(false);
     this.#tenure?.end(new Error("killed"));
   }
 
@@ -62,7 +65,7 @@ export class PartitionOwner {
     while (!this.#stopped) {
       try {
         this.#state = "claiming";
-        this.#tenure = await claim(this.partition, this.#host);
+        this.#tenure = await claim(this.partition, this.#host, () => this.#stopped);
         if (this.#stopped) return;
         this.#state = "running";
         const from = this.#tenure.inputOffset;
@@ -88,15 +91,25 @@ export class PartitionOwner {
     this.#state = "stopped";
   }
 
-  /** Not ours any more: the group will say so, and say when it is ours again. */
+  /**
+   * Asks the group until it answers: who is cut off from it may hold what is another's by now, and would
+   * void its records. When it is not ours, the group will say so, and say when it is ours again.
+   */
   async #confirmed(): Promise<boolean> {
-    const { subscription } = this.#host;
-    if (this.#stopped) return false;
-    const ours = await subscription()
-      .confirm(this.partition)
-      .catch(() => true); // the group cannot be asked: the log cannot be written either
-    if (!ours) this.#state = "stopped";
-    return ours;
+    const { subscription, clock, options } = this.#host;
+    for (;;) {
+      if (this.#stopped) return false;
+      try {
+        const ours = await Promise.race([
+          subscription().confirm(this.partition),
+          this.#stop.promise,
+        ]);
+        if (!ours) this.#state = "stopped";
+        return ours;
+      } catch {
+        await new Promise<void>((resolve) => clock.after(options.reclaimMs, resolve));
+      }
+    }
   }
 
   #fail(error: unknown): void {

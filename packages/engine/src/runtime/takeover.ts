@@ -16,7 +16,7 @@ export interface TakeoverParts {
   readonly store: StateStore;
   /** Names this process in its claim. */
   readonly worker: string;
-  /** Told what offset of the journal is folded, from time to time. */
+  /** Told with each batch what offset of the journal is folded; what it throws ends the fold. */
   readonly onFolded?: (offset: number) => void;
 }
 
@@ -101,9 +101,9 @@ export async function catchUp(
     const change = { from: stored.journal, to, input, ...fold.drain(), due: { after: 0, by: 0 } };
     await store.commit(partition, epoch, change);
     stored = { journal: to, input };
-    onFolded?.(to.offset);
   };
   for await (const batch of log.read("journal", partition, held.journal.offset, epoch + 1)) {
+    onFolded?.(fold.bookmark.offset);
     for (const one of batch) fold.take(one);
     if (fold.changes >= FOLDED_MAX) await commit();
   }

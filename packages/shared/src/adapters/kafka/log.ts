@@ -25,7 +25,7 @@ import {
 } from "./connect.ts";
 import { Leaders } from "./leaders.ts";
 import { RangeReader } from "./range-reader.ts";
-import { disconnected, Sockets } from "./sockets.ts";
+import { letGo, Sockets } from "./sockets.ts";
 import { KafkaSubscription } from "./subscription.ts";
 import { ensureTopics, newLogId } from "./topics.ts";
 
@@ -98,7 +98,7 @@ export class KafkaLog implements EventLog {
       await probe.#closeReaders();
       return new KafkaLog(options, connected, identity.id, partitions);
     } catch (error) {
-      await disconnect(options.clock, connected);
+      disconnect(connected);
       throw isOperational(error) ? error : unreachable(address, error);
     }
   }
@@ -224,6 +224,8 @@ export class KafkaLog implements EventLog {
       partitions: topic === "registry" ? 1 : this.partitions,
       maxWaitMs,
       events,
+    }).catch((error: unknown) => {
+      throw unreachable(readKafkaUrl(this.#options.url), error);
     });
     this.#open.add(subscription);
     return subscription;
@@ -302,11 +304,9 @@ export class KafkaLog implements EventLog {
   }
 
   async close(): Promise<void> {
-    await this.#closeReaders();
-    await Promise.all([...this.#open].map((one) => one.close()));
+    await Promise.all([this.#closeReaders(), ...[...this.#open].map((one) => one.close())]);
     const publisher = await this.#publisher?.catch(() => undefined);
-    const { clock } = this.#options;
-    await disconnect(clock, this.#parts, publisher);
+    disconnect(this.#parts, publisher);
   }
 }
 
@@ -352,20 +352,20 @@ async function connect(options: KafkaLogOptions, address: KafkaAddress): Promise
     await admin.connect();
     await producer.connect();
   } catch (error) {
-    await disconnect(options.clock, { admin, producer, sockets });
+    disconnect({ admin, producer, sockets });
     throw unreachable(address, error);
   }
   const appender = new Appender(producer, leaders);
   return { kafka, admin, producer, leaders, appender, lines, sockets };
 }
 
-async function disconnect(
-  clock: Clock,
+function disconnect(
   { admin, producer, sockets }: Pick<Connected, "admin" | "producer" | "sockets">,
   publisher?: Producer,
-): Promise<void> {
-  const clients = [admin, producer, ...(publisher === undefined ? [] : [publisher])];
-  await Promise.allSettled(clients.map((client) => disconnected(clock, client)));
+): void {
+  letGo(admin);
+  letGo(producer);
+  if (publisher !== undefined) letGo(publisher);
   sockets.destroyAll();
 }
 

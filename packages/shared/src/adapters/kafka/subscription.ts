@@ -7,7 +7,7 @@ import { outOfRange } from "../local/read.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { LineWatcher } from "./connect.ts";
 import type { Leaders } from "./leaders.ts";
-import { disconnected } from "./sockets.ts";
+import { leave } from "./sockets.ts";
 import { stickyAssigner } from "./sticky-assigner.ts";
 
 /**
@@ -274,7 +274,7 @@ export class KafkaSubscription implements Subscription {
     this.#closed = true;
     this.#options.lines.delete(this.#watchLines);
     for (const settle of [...this.#confirming]) settle(new Set());
-    await disconnected(this.#options.clock, this.#consumer).catch((error: unknown) => {
+    await leave(this.#options.clock, this.#consumer).catch((error: unknown) => {
       this.#options.events.failed(new Error(`leaving the group: ${messageOf(error)}`));
     });
   }
