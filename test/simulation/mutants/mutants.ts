@@ -204,6 +204,13 @@ export const mutants: readonly Mutant[] = [
     seed: 58,
   },
   {
+    name: "what another dispatcher has parked is taken for owed by nobody",
+    file: `${dispatch}/commands.ts`,
+    snippet: 'if (parked !== undefined && parked.parking !== "parked") {',
+    replacement: 'if (parked !== undefined && parked.parking === "asked") {',
+    seed: 1_585,
+  },
+  {
     name: "a dispatcher that holds back waits for what stands further on",
     file: `${dispatch}/progress.ts`,
     snippet: "waits: () => this.#change(entry, 0, 1),",

@@ -155,7 +155,8 @@ export class Commands {
   /** A record of an instance was read: which of its commands have been parked, which are owed no more? */
   recordRead(instance: Instance, offset: number, parkedEffect: string | undefined): void {
     const parked = parkedEffect === undefined ? undefined : this.#pending.get(parkedEffect);
-    if (parked !== undefined && parked.parking === "asked") {
+    // Another dispatcher may have asked for it: the instance waits for an outcome all the same.
+    if (parked !== undefined && parked.parking !== "parked") {
       parked.parking = "parked";
       this.#release(parked);
     }
