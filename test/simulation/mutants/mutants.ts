@@ -249,9 +249,16 @@ export const mutants: readonly Mutant[] = [
   {
     name: "input is taken before timers that only the store knows of",
     file: `${engine}/tenure.ts`,
-    snippet: "const { end } = this.#timers;\n    const beyond = records.findIndex",
-    replacement: "const end = Number.POSITIVE_INFINITY;\n    const beyond = records.findIndex",
+    snippet: "const { complete } = this.#timers;\n    const beyond = records.findIndex",
+    replacement: "const complete = Number.POSITIVE_INFINITY;\n    const beyond = records.findIndex",
     seed: 48,
+  },
+  {
+    name: "the window of timers counts as full before the store has answered",
+    file: `${engine}/timer-window.ts`,
+    snippet: "return this.#complete;",
+    replacement: "return this.#end;",
+    seed: 1_951,
   },
   {
     name: "what is ahead of the store is in no window of timers",

@@ -38,7 +38,7 @@ export interface CommitterHost {
   readonly counters: EngineCounters;
   /** Moves the window of timers in memory on; from now on it takes what is due up to its new end. */
   moveWindow(): DueRange;
-  took(page: DuePage): void;
+  took(page: DuePage, asked: DueRange): void;
   failed(error: unknown): void;
 }
 
@@ -148,7 +148,7 @@ export class Committer {
       counters.commits += 1;
       counters.committedInstances += batch.size;
       for (const { cached, records } of batch.values()) cached.committed(records);
-      this.#host.took(page);
+      this.#host.took(page, change.due);
     } catch (error) {
       if (!this.#stopped) this.#host.failed(error);
     } finally {

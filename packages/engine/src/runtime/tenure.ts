@@ -102,7 +102,7 @@ export class Tenure {
       options,
       counters,
       moveWindow: () => this.#moveWindow(),
-      took: (page: DuePage) => this.#took(page),
+      took: (page: DuePage, asked: DueRange) => this.#took(page, asked),
       failed: (error: unknown) => this.end(error),
     };
     return new Committer(host, held, bookmark, position);
@@ -180,7 +180,7 @@ export class Tenure {
     const { turnRecordsMax, uncommittedMax } = this.#host.options;
     if (this.#committer.uncommitted > uncommittedMax) return undefined; // the store is behind
     const records = this.#withinWindow(this.#intake.peek(turnRecordsMax));
-    const timersBy = Math.min(this.#timersBy(records), this.#timers.end);
+    const timersBy = Math.min(this.#timersBy(records), this.#timers.complete);
     const due = this.#timers.next();
     if (records.length === 0 && (due === undefined || due > timersBy)) return undefined;
     return { records, timersBy };
@@ -192,16 +192,15 @@ export class Tenure {
    */
   #beyondWindow(): EpochMs | undefined {
     const [first] = this.#intake.peek(1);
-    const { end } = this.#timers;
-    if (first === undefined || first.time <= end || (this.#timers.next() ?? end + 1) <= end) {
-      return undefined;
-    }
-    return first.time;
+    const { complete } = this.#timers;
+    const due = this.#timers.next();
+    if (first === undefined || first.time <= complete) return undefined;
+    return due !== undefined && due <= complete ? undefined : first.time;
   }
 
   #withinWindow(records: readonly LogRecord[]): readonly LogRecord[] {
-    const { end } = this.#timers;
-    const beyond = records.findIndex(({ time }) => time > end);
+    const { complete } = this.#timers;
+    const beyond = records.findIndex(({ time }) => time > complete);
     return beyond < 0 ? records : records.slice(0, beyond);
   }
 
@@ -209,7 +208,7 @@ export class Tenure {
   #timersBy(records: readonly LogRecord[]): EpochMs {
     const last = records.at(-1);
     if (last !== undefined) return Math.max(last.time, this.#position.time);
-    if (this.#intake.peek(1).length > 0) return this.#timers.end; // what is at hand came after it
+    if (this.#intake.peek(1).length > 0) return this.#timers.complete; // what is at hand came after it
     const arrived = this.#host.subscription().arrivedUntil(this.#partition);
     if (arrived === Number.NEGATIVE_INFINITY) return 0;
     return Math.min(this.#logClock.now(), this.#logClock.at(arrived));
@@ -256,7 +255,7 @@ export class Tenure {
    */
   async #askStore(until = 0): Promise<void> {
     const range = this.#moveWindow(until);
-    this.#took(await this.#host.store.due(this.#partition, range, this.#committer.sent));
+    this.#took(await this.#host.store.due(this.#partition, range, this.#committer.sent), range);
   }
 
   /** What was decided before the window moves, and is not in the store yet, nobody else knows of. */
@@ -266,9 +265,9 @@ export class Tenure {
     return range;
   }
 
-  #took(page: DuePage): void {
+  #took(page: DuePage, asked: DueRange): void {
     this.#lastStoreWord = this.#host.clock.monotonicMs();
-    this.#timers.took(page, (id) => this.#cache.get(id));
+    this.#timers.took(page, asked, (id) => this.#cache.get(id));
     this.#signal();
   }
 

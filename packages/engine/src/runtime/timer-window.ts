@@ -8,23 +8,25 @@ import { TimerHeap } from "./timer-heap.ts";
  * The timers of a partition that are due soon, in memory; those due later are in the store alone, so
  * that a million of them cost memory only there.
  *
- * Invariant: every instance with a timer due within the window is in the heap. The window's end moves
+ * Invariant: every instance with a timer due up to `complete` is in the heap. The window's end moves
  * when the store is asked, not when it answers: what is decided in between is either reminded of under
- * the new end, or in the store before the answer is made (review of the protocol, C8).
+ * the new end, or in the store before the answer is made. Until the answer is there, the window is not
+ * complete as far as that, and nothing later is decided.
  */
 export class TimerWindow {
   readonly #heap = new TimerHeap();
   readonly #ms: number;
   #end: EpochMs = -1;
+  #complete: EpochMs = -1;
 
   /** @param ms how far ahead the window reaches */
   constructor(ms: number) {
     this.#ms = ms;
   }
 
-  /** Up to when all timers are in memory. */
-  get end(): EpochMs {
-    return this.#end;
+  /** Up to when all timers are in memory: as far as the store has answered. */
+  get complete(): EpochMs {
+    return this.#complete;
   }
 
   /** Moves the end on. @returns what the store is to be asked for */
@@ -35,8 +37,9 @@ export class TimerWindow {
   }
 
   /** Takes the store's answer; a page that was cut short moves the end back to where it is complete. */
-  took(page: DuePage, cached: (id: InstanceId) => Cached | undefined): void {
-    this.#end = Math.min(this.#end, page.until);
+  took(page: DuePage, asked: DueRange, cached: (id: InstanceId) => Cached | undefined): void {
+    if (page.until < asked.by) this.#end = Math.min(this.#end, page.until);
+    this.#complete = Math.min(this.#end, page.until);
     for (const { id, at } of page.due) {
       const known = cached(id);
       const due = known === undefined ? at : known.due;
