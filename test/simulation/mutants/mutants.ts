@@ -149,15 +149,6 @@ export const mutants: readonly Mutant[] = [
     seed: 1,
   },
   {
-    name: "two commits are under way at once",
-    file: `${engine}/committer.ts`,
-    snippet:
-      "if (this.#busy || this.#stopped || this.#journal.offset === this.#sent.offset) return;",
-    replacement:
-      "this.#busy = false;\n    if (this.#stopped || this.#journal.offset === this.#sent.offset) return;",
-    seed: 7,
-  },
-  {
     name: "an append to events is not repeated",
     file: `${shared}/log/events-writer.ts`,
     snippet: "if (this.#closed) return rejectAll(batch, error);",
@@ -187,7 +178,7 @@ export const mutants: readonly Mutant[] = [
     file: `${dispatch}/progress.ts`,
     snippet: "return this.#open[0]?.before ?? this.#read;",
     replacement: "return this.#read;",
-    seed: 31,
+    seed: 37,
   },
   {
     name: "what an earlier dispatcher had parked is forgotten",
@@ -237,7 +228,7 @@ export const mutants: readonly Mutant[] = [
     file: `${engine}/turn-decider.ts`,
     snippet: "if (actual > due) {",
     replacement: "if (actual > by) {",
-    seed: 5,
+    seed: 11,
   },
   {
     name: "timers of one time have no order",
@@ -265,6 +256,6 @@ export const mutants: readonly Mutant[] = [
     file: `${engine}/tenure.ts`,
     snippet: "for (const { id, due } of this.#cache.uncommitted) this.#timers.remind(id, due);",
     replacement: "",
-    seed: 14,
+    seed: 16,
   },
 ];
