@@ -13,5 +13,8 @@ export const onceFailed: ReadonlyMap<number, string> = new Map([
   [48, "after a pause, input was taken before timers that only the store knew of"],
   [49, "two timers due at the same time, one of them not loaded: a turn without end"],
   [58, "a command delivered here and put aside by another dispatcher was owed for ever"],
+  [1_679, "a window of timers that was moved twice before the store answered once had a hole"],
+  [1_951, "a window of timers counted as full before the store had answered"],
+  [1_585, "a command under way here and parked at another's request was owed for ever"],
   [105, "what was decided during an append was in no window of timers for a while"],
 ]);

@@ -13,7 +13,7 @@ describe("within 2,000 seeds, the simulation notices", () => {
   test.each(mutants)(
     "$name",
     async (mutant) => {
-      const found = await runMutant(mutant, "1-2000", HOUR_MS);
+      const found = await runMutant(mutant, ["1-2000"], HOUR_MS);
       noticed.set(mutant, found);
       expect(found.seed).toBeDefined();
     },

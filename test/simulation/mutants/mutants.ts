@@ -149,15 +149,6 @@ export const mutants: readonly Mutant[] = [
     seed: 1,
   },
   {
-    name: "two commits are under way at once",
-    file: `${engine}/committer.ts`,
-    snippet:
-      "if (this.#busy || this.#stopped || this.#journal.offset === this.#sent.offset) return;",
-    replacement:
-      "this.#busy = false;\n    if (this.#stopped || this.#journal.offset === this.#sent.offset) return;",
-    seed: 421,
-  },
-  {
     name: "an append to events is not repeated",
     file: `${shared}/log/events-writer.ts`,
     snippet: "if (this.#closed) return rejectAll(batch, error);",
@@ -197,6 +188,20 @@ export const mutants: readonly Mutant[] = [
     seed: 39,
   },
   {
+    name: "what another dispatcher has parked is passed over",
+    file: `${engine}/batch.ts`,
+    snippet: 'step.cause.type === "parked" ? ["parked"] : [];',
+    replacement: "[];",
+    seed: 124,
+  },
+  {
+    name: "what another dispatcher has parked is taken for owed by nobody",
+    file: `${dispatch}/under-way.ts`,
+    snippet: 'if (parked !== undefined && parked.parking !== "parked") {',
+    replacement: 'if (parked !== undefined && parked.parking === "asked") {',
+    seed: 113,
+  },
+  {
     name: "a dispatcher that holds back waits for what stands further on",
     file: `${dispatch}/progress.ts`,
     snippet: "waits: () => this.#change(entry, 0, 1),",
@@ -219,6 +224,13 @@ export const mutants: readonly Mutant[] = [
     seed: 2,
   },
   {
+    name: "a reminder of a timer that is gone fires a later one",
+    file: `${engine}/turn-decider.ts`,
+    snippet: "if (actual > due) return",
+    replacement: "if (at !== undefined && actual > at) return",
+    seed: 11,
+  },
+  {
     name: "timers of one time have no order",
     file: `${engine}/timer-heap.ts`,
     snippet: "return one.due === other.due ? one.id < other.id : one.due < other.due;",
@@ -231,6 +243,13 @@ export const mutants: readonly Mutant[] = [
     snippet: "const { end } = this.#parts.timers;\n    const beyond = records.findIndex",
     replacement: "const end = Number.POSITIVE_INFINITY;\n    const beyond = records.findIndex",
     seed: 17,
+  },
+  {
+    name: "the window of timers counts as full before the store has answered",
+    file: `${engine}/timer-window.ts`,
+    snippet: "return this.#known;",
+    replacement: "return this.#end;",
+    seed: 737,
   },
   {
     name: "what is ahead of the store is in no window of timers",

@@ -21,9 +21,13 @@ export function timesFound({ file, snippet }: Mutant): number {
 /**
  * Runs seeds in a process of its own whose sources are those of the mutant.
  *
- * @param seeds `7` or `1-2000`
+ * @param seeds each `7` or `1-2000`
  */
-export async function runMutant({ name }: Mutant, seeds: string, waitMs: number): Promise<Noticed> {
+export async function runMutant(
+  { name }: Mutant,
+  seeds: readonly string[],
+  waitMs: number,
+): Promise<Noticed> {
   const here = "test/simulation/mutants";
   const args = [
     "-C",
@@ -31,7 +35,7 @@ export async function runMutant({ name }: Mutant, seeds: string, waitMs: number)
     "--import",
     `./${here}/apply.ts`,
     `${here}/hunt.ts`,
-    seeds,
+    ...seeds,
   ];
   const cache = join(root, "node_modules/.cache/mutants");
   const env = { ...process.env, MUTANT: name, NODE_COMPILE_CACHE: cache, NODE_OPTIONS: "" };
