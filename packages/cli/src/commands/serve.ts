@@ -87,6 +87,9 @@ async function serveUntilStopped(
   }, STOP_MS_MAX).unref();
   await stopFleet(devices);
   await running.stop();
+  // All is done. What clients of servers that are away still have open would keep the process for a while.
+  line("debug", "stopped", { open: process.getActiveResourcesInfo() });
+  process.exit(0);
 }
 
 /** Resolves with the first signal; a second one ends the process at once. */
