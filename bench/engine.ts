@@ -3,7 +3,8 @@
  *
  * Steps a second and CPU microseconds a step of the engine alone, on a topic that is full already, for
  * 1,000 and 100,000 instances, on Kafka and Redis and embedded; beside it the raw cost of reading and
- * writing the same records with the same clients. CPU is that of the engine's process alone.
+ * writing the same records with the same clients, and how many records of the journal a second of CPU
+ * folds when the store is rebuilt. CPU is that of the engine's process alone.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -50,6 +51,7 @@ interface Row {
   readonly eventsPerSecond: number;
   readonly cpuUsPerEvent: number;
   readonly rawCpuUsPerEvent: number;
+  readonly rebuiltPerCpuSecond: number;
   readonly rssMiB: number;
 }
 
@@ -113,6 +115,10 @@ async function run(log: Place["log"], instances: number): Promise<Row> {
   const figures = await measure({ kind: "engine", place, instances, events, warmUp });
   await preload(rawPlace, events, instances);
   const raw = await measure({ kind: "raw", place: rawPlace, instances, events, warmUp });
+  const whole = newPlace(log);
+  await preload(whole, events, instances);
+  await measure({ kind: "engine", place: whole, instances, events, warmUp, keepsAll: true });
+  const rebuilt = await measure({ kind: "rebuild", place: whole, instances, events, warmUp });
   const us = (cpuSeconds: number, count: number): number => round((cpuSeconds * 1e6) / count);
   return {
     bench: "engine",
@@ -125,6 +131,7 @@ async function run(log: Place["log"], instances: number): Promise<Row> {
     eventsPerSecond: Math.round(figures.events / figures.seconds),
     cpuUsPerEvent: us(figures.cpuSeconds, figures.events),
     rawCpuUsPerEvent: us(raw.cpuSeconds, raw.events),
+    rebuiltPerCpuSecond: Math.round(rebuilt.events / rebuilt.cpuSeconds),
     rssMiB: Math.round(figures.rssBytes / 2 ** 20),
   };
 }

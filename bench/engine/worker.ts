@@ -1,9 +1,11 @@
 /**
  * One measured process of `npm run bench -- engine`: the engine alone on a topic that is full already,
- * or the raw cost of the same reading and writing with the same clients.
+ * the raw cost of the same reading and writing with the same clients, or the store made anew from what
+ * the engine has written.
  *
  * Its argument is a Task as JSON; it answers with a Figures by a message to its parent.
  */
+import { rebuild } from "@millrace/engine/query/rebuild";
 import { Engine } from "@millrace/engine/runtime/engine";
 import { Catalogue } from "@millrace/shared/flow/catalogue";
 import { EventsWriter } from "@millrace/shared/log/events-writer";
@@ -15,16 +17,19 @@ import type { StoredInstance } from "@millrace/shared/ports/state-store";
 import { openPorts, type Place, type Ports } from "./installation.ts";
 
 export interface Task {
-  readonly kind: "engine" | "raw";
+  readonly kind: "engine" | "raw" | "rebuild";
   readonly place: Place;
   readonly instances: number;
   /** Records on the events topic. */
   readonly events: number;
   /** Of these, how many go by before the measuring begins. */
   readonly warmUp: number;
+  /** Whether the engine leaves the whole journal to a rebuild. */
+  readonly keepsAll?: boolean;
 }
 
 export interface Figures {
+  /** Records that were read; of the journal, where it is rebuilt. */
   readonly events: number;
   readonly steps: number;
   readonly seconds: number;
@@ -78,6 +83,7 @@ async function runEngine(task: Task, { log, store }: Ports): Promise<Figures> {
       if (level === "error" || level === "warn") console.error(message, facts);
     },
     registryRead: () => registry.read(),
+    ...(task.keepsAll === true && { options: { checkpointRecordsMin: Number.POSITIVE_INFINITY } }),
   });
   await engine.start();
   const meter = new Meter(task);
@@ -206,9 +212,41 @@ class RawPartition {
   }
 }
 
+/** As many partitions as `millrace rebuild` has under way at once. */
+const REBUILT_AT_ONCE = 4;
+
+async function runRebuild(_task: Task, { log, store }: Ports): Promise<Figures> {
+  const parts = { log, store, clock: systemClock, worker: "bench" };
+  const waiting = Array.from({ length: log.partitions }, (_, partition) => partition);
+  let records = 0;
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      let folded = 0;
+      await rebuild(parts, next, true, ({ from, at }) => {
+        folded = at - from;
+      });
+      records += folded;
+    }
+  };
+  await work(); // the code is warm then
+  waiting.push(...Array.from({ length: log.partitions }, (_, partition) => partition));
+  records = 0;
+  const from = { ms: performance.now(), cpu: process.cpuUsage() };
+  await Promise.all(Array.from({ length: REBUILT_AT_ONCE }, work));
+  const { user, system } = process.cpuUsage(from.cpu);
+  return {
+    events: records,
+    steps: 0,
+    seconds: (performance.now() - from.ms) / 1_000,
+    cpuSeconds: (user + system) / 1e6,
+    rssBytes: process.memoryUsage().rss,
+  };
+}
+
+const runs = { engine: runEngine, raw: runRaw, rebuild: runRebuild };
 const task = JSON.parse(process.argv[2] ?? "") as Task;
 const ports = await openPorts(task.place);
-const figures = await (task.kind === "engine" ? runEngine : runRaw)(task, ports);
+const figures = await runs[task.kind](task, ports);
 process.send?.(figures);
 // What is still open belongs to a run that is over.
 process.exit(0);

@@ -84,9 +84,16 @@ async function serveUntilStopped(
   const devices = fleet === true && mqtt !== undefined ? startFleet(mqtt, config.token) : undefined;
   const signal = await stopped;
   line("info", "stopping", { signal });
-  setTimeout(() => process.exit(1), STOP_MS_MAX).unref();
+  setTimeout(() => {
+    const what = running.stopping() ?? "fleet";
+    line("error", "stopping takes too long, and is given up", { what, ms: STOP_MS_MAX });
+    process.exit(1);
+  }, STOP_MS_MAX).unref();
   await stopFleet(devices);
   await running.stop();
+  // All is done. What clients of servers that are away still have open would keep the process for a while.
+  line("debug", "stopped", { open: process.getActiveResourcesInfo() });
+  process.exit(0);
 }
 
 /** Resolves with the first signal; a second one ends the process at once. */

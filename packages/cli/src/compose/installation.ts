@@ -14,6 +14,7 @@ import type { EventLog } from "@millrace/shared/ports/event-log";
 import type { SessionStore } from "@millrace/shared/ports/session-store";
 import type { StateStore } from "@millrace/shared/ports/state-store";
 import type { Config } from "../config/settings.ts";
+import type { Closing } from "./closing.ts";
 import type { Line } from "./logger.ts";
 
 /** What every role of a process works on: the three ports, and what is folded from the registry. */
@@ -25,31 +26,30 @@ export interface Installation {
   readonly catalogue: Catalogue;
   readonly registry: Registry;
   readonly events: EventsWriter;
-  close(): Promise<void>;
 }
 
-/** Opens the servers, or the folder, that the settings name. @throws OperationalError */
-export async function openInstallation(config: Config, line: Line): Promise<Installation> {
+/**
+ * Opens the servers, or the folder, that the settings name.
+ *
+ * @param closing is told how all of it is ended, as far as it came
+ * @throws OperationalError
+ */
+export async function openInstallation(
+  config: Config,
+  line: Line,
+  closing: Closing,
+): Promise<Installation> {
   const clock = systemClock;
-  const closing: (() => Promise<void>)[] = [];
-  const close = async (): Promise<void> => {
-    for (const one of closing.splice(0).toReversed()) await one();
-  };
-  try {
-    const { log, store, sessions } = await openPorts(config, clock, line, closing);
-    const catalogue = new Catalogue(log.partitions, (flow, why) => {
-      line("error", "a published flow cannot be compiled by this version", { flow, why });
-    });
-    const registry = new Registry(log, catalogue, clock);
-    const events = new EventsWriter(log, clock);
-    closing.push(async () => events.close());
-    await registry.start();
-    closing.push(() => registry.stop());
-    return { clock, log, store, sessions, catalogue, registry, events, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  const { log, store, sessions } = await openPorts(config, clock, line, closing);
+  const catalogue = new Catalogue(log.partitions, (flow, why) => {
+    line("error", "a published flow cannot be compiled by this version", { flow, why });
+  });
+  const registry = new Registry(log, catalogue, clock);
+  const events = new EventsWriter(log, clock);
+  closing.add("events", () => events.close());
+  await registry.start();
+  closing.add("registry", () => registry.stop());
+  return { clock, log, store, sessions, catalogue, registry, events };
 }
 
 interface Ports {
@@ -62,17 +62,17 @@ async function openPorts(
   config: Config,
   clock: Clock,
   line: Line,
-  closing: (() => Promise<void>)[],
+  closing: Closing,
 ): Promise<Ports> {
   const { logUrl, stateUrl } = config;
   if (logUrl.startsWith("file:")) {
     const environment = await openEnvironment(logUrl.slice("file:".length));
-    closing.push(() => environment.close());
+    closing.add("folder", () => environment.close());
     const log = await LmdbLog.open(environment, clock, config.partitions);
-    closing.push(() => log.close());
+    closing.add("log", () => log.close());
     if (stateUrl === logUrl) {
       const store = new LmdbStateStore(environment);
-      closing.push(() => store.close());
+      closing.add("store", () => store.close());
       return { log, store, sessions: new MemorySessionStore(clock) };
     }
     return { log, ...(await openRedis(config, log.partitions, line, closing)) };
@@ -85,7 +85,7 @@ async function openPorts(
     clock,
     line,
   });
-  closing.push(() => log.close());
+  closing.add("log", () => log.close());
   return { log, ...(await openRedis(config, log.partitions, line, closing)) };
 }
 
@@ -93,14 +93,14 @@ async function openRedis(
   { stateUrl, topicPrefix, allow }: Config,
   partitions: number,
   line: Line,
-  closing: (() => Promise<void>)[],
+  closing: Closing,
 ): Promise<Omit<Ports, "log">> {
   const redis = await connectRedis(stateUrl, {
     allow,
     onLost: (why) => line("warn", "the store cannot be reached; waiting for it", { why }),
     onBack: () => line("info", "the store is back"),
   });
-  closing.push(() => redis.close());
+  closing.add("store", () => redis.close());
   const prefix = topicPrefix.replace(/\.$/, "");
   const store = new RedisStateStore(redis.client, { prefix, partitions });
   return { store, sessions: new RedisSessionStore(redis.client, prefix) };

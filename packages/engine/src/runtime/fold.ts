@@ -15,6 +15,14 @@ import type {
 import { positionOf } from "./floor.ts";
 import { indexOf, storedRejection } from "./stored.ts";
 
+/** What a stretch of the journal does to one instance. */
+interface Changed {
+  instance: Instance;
+  /** Offsets of its steps, oldest first, since it began where it does. */
+  steps: number[];
+  begins: boolean;
+}
+
 /**
  * Folds a stretch of a partition's journal, from where the store stands. Only `evolve` is called: what
  * is journalled is never decided again.
@@ -22,7 +30,7 @@ import { indexOf, storedRejection } from "./stored.ts";
 export class Fold {
   readonly #partition: number;
   readonly #reader: JournalReader;
-  readonly #changed = new Map<InstanceId, StoredInstance>();
+  readonly #changed = new Map<InstanceId, Changed>();
   #rejections: StoredRejection[] = [];
   #position: Position;
 
@@ -61,20 +69,20 @@ export class Fold {
         const step = readJournalValue("step", record, this.#partition);
         const instance = evolve(undefined, "step@1", step);
         assert(instance !== undefined, "a step has an instance");
-        this.#change(instance, [offset], step.from === null);
+        this.#change(instance, offset, step.from === null);
         break;
       }
       case "refresh": {
         const refresh = readJournalValue("refresh", record, this.#partition);
         const instance = evolve(undefined, "refresh@1", refresh);
-        if (instance !== undefined) this.#change(instance, [], false);
+        if (instance !== undefined) this.#change(instance, undefined, false);
         break;
       }
       case "rejected": {
         const rejected = readJournalValue("rejected", record, this.#partition);
         this.#rejections.push(storedRejection(offset, rejected, value?.toString("utf8") ?? ""));
         const instance = evolve(undefined, "rejected@1", rejected);
-        if (instance !== undefined) this.#change(instance, [], false);
+        if (instance !== undefined) this.#change(instance, undefined, false);
         break;
       }
       case "checkpoint":
@@ -88,16 +96,20 @@ export class Fold {
     }
   }
 
-  #change(instance: Instance, steps: readonly number[], begins: boolean): void {
+  /** @param step the offset of a step that it comes from */
+  #change(instance: Instance, step: number | undefined, begins: boolean): void {
     const id = instanceId(instance);
-    const before = begins ? undefined : this.#changed.get(id);
-    this.#changed.set(id, {
-      id,
-      json: JSON.stringify(instance),
-      index: indexOf(instance),
-      steps: [...(before?.steps ?? []), ...steps],
-      begins: begins || before?.begins === true,
-    });
+    const known = this.#changed.get(id);
+    if (known === undefined) {
+      this.#changed.set(id, { instance, begins, steps: step === undefined ? [] : [step] });
+      return;
+    }
+    known.instance = instance;
+    if (begins) {
+      known.begins = true;
+      known.steps = [];
+    }
+    if (step !== undefined) known.steps.push(step);
   }
 
   /** What changed since the last call. */
@@ -105,7 +117,13 @@ export class Fold {
     instances: readonly StoredInstance[];
     rejections: readonly StoredRejection[];
   } {
-    const instances = [...this.#changed.values()];
+    const instances = Array.from(this.#changed, ([id, { instance, steps, begins }]) => ({
+      id,
+      json: JSON.stringify(instance),
+      index: indexOf(instance),
+      steps,
+      begins,
+    }));
     const rejections = this.#rejections;
     this.#changed.clear();
     this.#rejections = [];
