@@ -1,6 +1,7 @@
 import { CallHosts } from "@millrace/engine/dispatch/call-hosts";
 import { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
 import { Engine } from "@millrace/engine/runtime/engine";
+import type { InHand } from "@millrace/engine/runtime/in-hand";
 import { startApi } from "@millrace/gateway/api/server";
 import { Gateway, gatewayName } from "@millrace/gateway/main/gateway";
 import { SecretFolder } from "@millrace/shared/adapters/files/secrets";
@@ -9,6 +10,7 @@ import { GatewayDirectory } from "@millrace/shared/peer/directory";
 import { allowAll } from "@millrace/shared/policy/authorize";
 import { messageOf } from "@millrace/shared/errors/operational";
 import { sleep } from "@millrace/shared/ports/clock";
+import { takeHungOn } from "../watchdog/hung-on.ts";
 import type { Config } from "../config/settings.ts";
 import { Closing } from "./closing.ts";
 import { FlowFolder } from "./flow-folder.ts";
@@ -40,9 +42,15 @@ const DRAIN_MS = 2_000;
  * Starts the roles of one process, in the order in which they need each other. This is the only place
  * where gateway and engine meet.
  *
+ * @param inHand where the engine says what it has in hand
  * @throws OperationalError
  */
-export async function run(config: Config, roles: readonly Role[], line: Line): Promise<Running> {
+export async function run(
+  config: Config,
+  roles: readonly Role[],
+  line: Line,
+  inHand: InHand,
+): Promise<Running> {
   const closing = new Closing();
   const stop = (): Promise<void> =>
     closing.end((what, error) => line("warn", "while stopping", { what, why: messageOf(error) }));
@@ -53,7 +61,7 @@ export async function run(config: Config, roles: readonly Role[], line: Line): P
     const running: Roles = {};
     const directory = await startDirectory(config, installation, roles, line, closing);
     if (roles.includes("engine"))
-      running.engine = await startEngine(config, installation, line, closing);
+      running.engine = await startEngine(config, installation, inHand, line, closing);
     if (roles.includes("dispatcher")) {
       running.dispatcher = await startDispatcher(
         config,
@@ -139,8 +147,9 @@ async function startDirectory(
 }
 
 async function startEngine(
-  { retention: retentionMs, journalBytesMax }: Config,
+  { logUrl, retention: retentionMs, journalBytesMax }: Config,
   installation: Installation,
+  inHand: InHand,
   line: Line,
   closing: Closing,
 ): Promise<Engine> {
@@ -154,6 +163,8 @@ async function startEngine(
     authorize: allowAll,
     options: { retentionMs, journalBytesMax },
     onLine: line,
+    inHand,
+    hungOn: logUrl.startsWith("file:") ? takeHungOn(logUrl.slice("file:".length)) : undefined,
     registryRead: () => registry.read(),
   });
   await engine.start();
