@@ -182,6 +182,22 @@ export async function runMillrace(
   return { code, stdout, stderr };
 }
 
+/** Runs one command until the test is over. @returns the lines that it has written so far */
+export function followMillrace(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): () => readonly string[] {
+  const child = spawn(process.execPath, [bin, ...args], {
+    cwd: newDataFolder("command"),
+    env: { ...cleanEnv(), ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let stdout = "";
+  child.stdout.on("data", (chunk) => (stdout += String(chunk)));
+  return () => stdout.split("\n").slice(0, -1);
+}
+
 /** This process's environment without settings of Millrace. */
 function cleanEnv(): NodeJS.ProcessEnv {
   const entries = Object.entries(process.env).filter(([name]) => !name.startsWith("MILLRACE_"));
