@@ -57,7 +57,7 @@ test("one that is killed half-way is a part, says so, and the next goes on from 
   const killed = parts(world);
   await expect(
     rebuild(killed, 0, false, ({ at }) => {
-      if (at > 10_000) throw new Error("killed");
+      if (at > 5_500) throw new Error("killed");
     }),
   ).rejects.toThrow("killed");
   const held = (await killed.store.position(0))?.journal.offset ?? 0;

@@ -1,8 +1,9 @@
 import type { Faults } from "./faults.ts";
 import { versions } from "./flows.ts";
 import type { Process } from "./process.ts";
+import { runRebuild } from "./rebuild-process.ts";
 import { LASTS_MS } from "./workload.ts";
-import type { World } from "./world.ts";
+import { PARTITIONS, type World } from "./world.ts";
 
 /** What happens to processes, groups, clocks and the store; drawn from the seed. */
 
@@ -30,6 +31,22 @@ const disturbances: Partial<Record<keyof Faults, Disturbance>> = {
     world.note("store", () => "is set back");
     world.setBack();
   },
+  newDeployments: (world) => {
+    const name = world.scheduler.pick(["p0", "p1", "p2", "p3"]) as string;
+    if (world.scheduler.chance(0.3)) undeploy(world, name);
+    else deploy(world, name);
+  },
+  bookmarksLost: (world) => {
+    world.note("group dispatch", () => "is forgotten");
+    for (const { process, dispatcher } of [...world.workers]) {
+      if (dispatcher !== undefined) process.kill();
+    }
+    world.logs.loseBookmarks();
+  },
+  rebuilds: (world) => {
+    const partition = world.scheduler.between(0, PARTITIONS - 1);
+    void runRebuild(world, partition, world.scheduler.chance(0.5));
+  },
   clockJumps: (world) => {
     anyProcess(world)?.clock.jump(world.scheduler.between(-600_000, 600_000));
   },
@@ -54,6 +71,28 @@ export function publishFlow(world: World, flow: (typeof versions)[number][number
   ]);
 }
 
+/** Binds things of one's own choice: one thing may have a role in several deployments, or two in one. */
+export function deploy(world: World, name: string): void {
+  const { scheduler, logs, deployments } = world;
+  const thing = (): string => `d${scheduler.between(0, 2)}`;
+  const things = { sensor: thing(), light: thing() };
+  world.note("registry", () => `${name} is ${JSON.stringify(things)}`);
+  deployments.add(scheduler.now, name, things);
+  const of = { v: 1, ns: "default", name, origin: "simulation" };
+  const value = JSON.stringify({ ...of, kind: "deployment", flow: "pair", things });
+  const header = JSON.stringify({ v: 1, kind: "deployment" });
+  logs.write("registry", 0, [{ key: `default/${name}`, header, value }]);
+}
+
+function undeploy(world: World, name: string): void {
+  const { scheduler, logs, deployments } = world;
+  world.note("registry", () => `${name} is undeployed`);
+  deployments.add(scheduler.now, name, undefined);
+  const value = JSON.stringify({ v: 1, kind: "undeployed", ns: "default", name, origin: "s" });
+  const header = JSON.stringify({ v: 1, kind: "undeployed" });
+  logs.write("registry", 0, [{ key: `default/${name}`, header, value }]);
+}
+
 export function planDisturbances(world: World): void {
   const { scheduler, faults } = world;
   for (const [name, disturb] of Object.entries(disturbances)) {
@@ -69,6 +108,7 @@ export function planDisturbances(world: World): void {
 
 function anyProcess(world: World): Process | undefined {
   const all = [...world.workers, ...world.gateways].map(({ process }) => process);
+  all.push(...world.rebuilding);
   return world.scheduler.pick(all.filter(({ isDead }) => !isDead));
 }
 

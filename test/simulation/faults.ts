@@ -4,8 +4,7 @@ import type { Scheduler } from "./scheduler.ts";
  * What goes wrong in one simulation, and how often: each rate is drawn anew for every seed, and some
  * are nothing, so that a seed of few faults lets each of them do its worst.
  *
- * A fault of a part that is yet to come (checkpoints and floors, rebuilds, calls, poison) is one more
- * rate here, and one more line where the plan is carried out (disturbances.ts), or where a server
+ * A fault is a rate here, and a line where the plan is carried out (disturbances.ts) or where a server
  * answers (log-client.ts, store-client.ts).
  */
 export interface Faults {
@@ -14,6 +13,10 @@ export interface Faults {
   readonly lost: number;
   readonly late: number;
   readonly doubled: number;
+  /** Of a truncation: it is not answered, and takes effect now, later, or never. */
+  readonly cutFails: number;
+  /** Of a pass that makes a journal short: its owner is killed in the middle of it. */
+  readonly killsInPass: number;
   /** Of a message: takes up to seconds. */
   readonly slow: number;
   /** Of a call to the store: it fails, having taken effect or not; it is done twice; it overtakes. */
@@ -26,6 +29,11 @@ export interface Faults {
   /** Of a command that comes to a device: refused; or the device is gone before it answers. */
   readonly refused: number;
   readonly vanishes: number;
+  /** Of a call: it is refused; answered with an error; answered late; never answered. */
+  readonly callsRefused: number;
+  readonly callsFail: number;
+  readonly callsLate: number;
+  readonly callsSilent: number;
   /** A second. */
   readonly kills: number;
   readonly stops: number;
@@ -38,6 +46,12 @@ export interface Faults {
   readonly reconnects: number;
   readonly offlines: number;
   readonly newVersions: number;
+  readonly newDeployments: number;
+  /** All dispatchers are gone for so long that their group is forgotten. */
+  readonly bookmarksLost: number;
+  /** A second: `millrace rebuild` of a partition; of those, how many are killed half-way. */
+  readonly rebuilds: number;
+  readonly rebuildsKilled: number;
 }
 
 export const noFaults: Faults = {
@@ -45,6 +59,8 @@ export const noFaults: Faults = {
   lost: 0,
   late: 0,
   doubled: 0,
+  cutFails: 0,
+  killsInPass: 0,
   slow: 0,
   storeFails: 0,
   storeRepeats: 0,
@@ -53,6 +69,10 @@ export const noFaults: Faults = {
   linkRepeats: 0,
   refused: 0,
   vanishes: 0,
+  callsRefused: 0,
+  callsFail: 0,
+  callsLate: 0,
+  callsSilent: 0,
   kills: 0,
   stops: 0,
   pauses: 0,
@@ -64,6 +84,10 @@ export const noFaults: Faults = {
   reconnects: 0,
   offlines: 0,
   newVersions: 0,
+  newDeployments: 0,
+  bookmarksLost: 0,
+  rebuilds: 0,
+  rebuildsKilled: 0,
 };
 
 /** The most that a rate is drawn as: of calls and messages a share, of the rest how many a second. */
@@ -72,6 +96,8 @@ const most: Faults = {
   lost: 0.08,
   late: 0.08,
   doubled: 0.08,
+  cutFails: 0.5,
+  killsInPass: 0.3,
   slow: 0.06,
   storeFails: 0.03,
   storeRepeats: 0.05,
@@ -80,6 +106,10 @@ const most: Faults = {
   linkRepeats: 0.1,
   refused: 0.2,
   vanishes: 0.2,
+  callsRefused: 0.3,
+  callsFail: 0.3,
+  callsLate: 0.4,
+  callsSilent: 0.2,
   kills: 0.25,
   stops: 0.15,
   pauses: 0.2,
@@ -91,6 +121,10 @@ const most: Faults = {
   reconnects: 0.2,
   offlines: 0.15,
   newVersions: 0.15,
+  newDeployments: 0.3,
+  bookmarksLost: 0.05,
+  rebuilds: 0.1,
+  rebuildsKilled: 0.8,
 };
 
 export function drawFaults(scheduler: Scheduler): Faults {

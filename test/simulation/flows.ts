@@ -17,8 +17,10 @@ inputs:
     id: \${event.?id.orValue('')}
     schema: { type: object, required: [level], properties: { level: { type: number } } }
   ping: { topic: dev/+/ping, thing: "\${topic[1]}" }
+  bite: { topic: dev/+/bite, thing: "\${topic[1]}" }
   ${limits.odd}
 commands:
+  bite: { topic: "dev/\${thing.name}/bite" }
   light: { topic: "dev/\${thing.name}/do/light" }
   beep: { topic: "dev/\${thing.name}/do/beep", expires: 4s }
 machine:
@@ -26,6 +28,7 @@ machine:
   initial: off
   on:
     delivered.light: { actions: { assign: { told: context.told + 1 } } }
+    bite: [{ guard: event.u % 2 == 1, target: .sick }, { actions: { command: bite, payload: 1 } }]
     expired.beep: { actions: { assign: { told: context.told + 100 } } }
   states:
     off:
@@ -50,6 +53,9 @@ machine:
         ${limits.onMs}ms:
           target: fading
           actions: { command: beep, payload: { sets: "\${context.sets}" } }
+    sick:
+      on: { set: on }
+      after: { 300ms: { target: off, actions: { command: bite, payload: 2 } } }
     fading:
       entry: { send: { flow: room, key: "room-\${thing.name}", type: lamp_off } }
       on: { set: { target: on, actions: { assign: { sets: context.sets + 1 } } } }
@@ -91,6 +97,7 @@ machine:
 const job = (doneMax: number): string => `
 flow: job
 start: [begin]
+keepDone: 1500ms
 strict: true
 inputs:
   begin: { topic: dev/+/begin, thing: "\${topic[1]}" }
@@ -99,7 +106,7 @@ inputs:
 commands:
   go: { topic: "dev/\${thing.name}/do/go", supersede: false }
 machine:
-  context: { done: 0, errors: 0 }
+  context: { done: 0, checks: 0, errors: 0 }
   initial: open
   states:
     open:
@@ -110,10 +117,71 @@ machine:
           - actions:
               - assign: { done: context.done + 1 }
               - { command: go, payload: { u: "\${event.u}" } }
-        ping: { actions: { call: { url: "https://jobs.example/" }, name: check } }
+        ping:
+          actions:
+            call: { url: "https://jobs.example/", body: { done: "\${context.done}" }, timeout: 1s, retries: 2 }
+            name: check
+        done.check: { actions: { assign: { checks: context.checks + 1 } } }
         error.check: { actions: { assign: { errors: context.errors + 1 } } }
       after: { 5s: closed }
     closed: { type: final }
+`;
+
+const audit = `
+flow: audit
+inputs:
+  ask: { topic: dev/+/ask, thing: "\${topic[1]}" }
+  move: { topic: dev/+/move, thing: "\${topic[1]}" }
+machine:
+  context: { asked: 0, answers: 0, errors: 0, why: "" }
+  initial: idle
+  states:
+    idle:
+      on: { ask: { target: asking, actions: { assign: { asked: context.asked + 1 } } } }
+    asking:
+      invoke:
+        src: call
+        id: who
+        input: { url: "https://\${thing.name}.example/", timeout: 2s, retries: 1 }
+        onDone: { target: idle, actions: { assign: { answers: context.answers + 1 } } }
+        onError: { target: failing, actions: { assign: { errors: context.errors + 1, why: event.error.reason } } }
+      on:
+        move: idle
+        ask: { guard: event.n > 5, target: asking, reenter: true, actions: { assign: { asked: context.asked + 1 } } }
+      after: { 6s: idle }
+    failing:
+      invoke:
+        src: call
+        id: tell
+        input: { url: "https://alarm.example/", body: { why: "\${context.why}" }, timeout: 1s, retries: 3 }
+        onDone: idle
+        onError: idle
+`;
+
+const pair = `
+flow: pair
+roles: { sensor: {}, light: {} }
+inputs:
+  move: { role: sensor, topic: dev/+/move, thing: "\${topic[1]}" }
+  begin: { role: light, topic: dev/+/begin, thing: "\${topic[1]}" }
+commands:
+  glow: { to: light, topic: "dev/\${thing.name}/do/glow" }
+machine:
+  context: { moves: 0, by: "" }
+  initial: dark
+  states:
+    dark:
+      on:
+        move:
+          target: lit
+          actions:
+            - assign: { moves: context.moves + 1, by: event.thing }
+            - { command: glow, payload: { for: "\${roles.sensor.name}", moves: "\${context.moves}" } }
+    lit:
+      on:
+        move: { actions: { assign: { moves: context.moves + 1 } } }
+        begin: dark
+      after: { 1200ms: dark }
 `;
 
 /** Versions of one flow stand next to each other; the first is there from the start. */
@@ -125,6 +193,8 @@ const texts = {
   ],
   room: [room],
   job: [job(2), job(1)],
+  audit: [audit],
+  pair: [pair],
 };
 
 function load(text: string): Flow {

@@ -1,4 +1,6 @@
 import type { Group, Member } from "@millrace/shared/adapters/local/groups";
+import { outOfRange } from "@millrace/shared/adapters/local/read";
+import { OperationalError } from "@millrace/shared/errors/operational";
 import type { Subscription, SubscriptionEvents, Topic } from "@millrace/shared/ports/event-log";
 import { Channel } from "./network.ts";
 import type { Process } from "./process.ts";
@@ -130,6 +132,8 @@ export class GroupMember implements Subscription, Member {
     if (this.#closed || reading === undefined || reading.fetching) return;
     if (this.#paused.has(partition)) return;
     const { logs, network, scheduler } = this.#world;
+    const { start } = logs.bounds(this.#topic, partition);
+    if (reading.at < start) return this.#outOfRange(partition, reading, start);
     const max = scheduler.between(1, BATCH_RECORDS_MAX);
     const records = logs.slice(this.#topic, partition, reading.at, max);
     if (records.length === 0) return;
@@ -144,6 +148,16 @@ export class GroupMember implements Subscription, Member {
       if (reading.at === end) reading.arrived = answeredAt;
       this.#events.records(partition, records);
       this.#fetch(partition);
+    });
+  }
+
+  /** What is wanted is no longer there: nothing is read on until somebody seeks elsewhere. */
+  #outOfRange(partition: number, reading: Reading, start: number): void {
+    reading.fetching = true;
+    this.#world.network.answer(this.process, () => {
+      if (this.#closed || this.#readings.get(partition) !== reading) return;
+      this.#readings.delete(partition);
+      this.#events.failed(outOfRange(this.#topic, partition, reading.at, start));
     });
   }
 
@@ -190,8 +204,10 @@ export class GroupMember implements Subscription, Member {
 
   async bookmark(partition: number, offset: number, note: string): Promise<void> {
     await this.#world.network.request(this.process, () => {
-      if (this.#closed || this.#group.owners[partition] !== this) return;
+      if (this.#closed) return;
+      if (this.#group.owners[partition] !== this) throw notAMember(this.#groupName);
       void this.#world.logs.saveBookmark(this.#groupName, partition, offset, note);
+      if (this.#topic === "journal") this.#world.dispatched(partition, offset);
     });
   }
 
@@ -201,4 +217,9 @@ export class GroupMember implements Subscription, Member {
     const { logs, network } = this.#world;
     await network.request(this.process, () => logs.groups.leave(this.#group, this));
   }
+}
+
+function notAMember(group: string): OperationalError<"LOG-001"> {
+  const facts = { what: `group ${group}`, cause: "the partition is another's" };
+  return new OperationalError("LOG-001", facts, `group ${group} takes no bookmark of another's`);
 }

@@ -1,11 +1,13 @@
 import type { Effect } from "@millrace/shared/contract/effect";
 import type { EventHeader } from "@millrace/shared/contract/event-record";
+import type { Bindings } from "@millrace/shared/contract/instance";
 import type { Json, JsonObject } from "@millrace/shared/contract/json";
 import type { RejectionCode } from "@millrace/shared/contract/journal-record";
 import type { InstanceRef } from "@millrace/shared/contract/names";
 import type { Input } from "@millrace/shared/core/input";
 import type { Flow } from "@millrace/shared/flow/flow";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
+import type { DeploymentHistory } from "./deployment-history.ts";
 import { nameOf } from "./journal-view.ts";
 
 /** Records of `events` as the reference reads them: by what it knows of the flows of the simulation. */
@@ -18,6 +20,8 @@ export interface Interest {
   readonly fault?: RejectionCode;
   readonly at?: number;
   readonly header?: EventHeader;
+  /** Of a deployment: whether every process has to find it a listener, or may or may not. */
+  readonly deployed?: { readonly name: string; readonly role: string; readonly isSure: boolean };
   readonly device?: {
     readonly type: string;
     readonly thing: string;
@@ -40,14 +44,46 @@ const flowsOf: Readonly<Record<string, readonly string[]>> = {
   ping: ["lamp", "job"],
   begin: ["job"],
   work: ["job"],
-  move: ["room"],
+  ask: ["audit"],
+  bite: ["lamp"],
+  move: ["audit", "room"],
 };
 
-export function listeners(record: LogRecord, header: EventHeader & { kind: "device" }): Interest[] {
+/** By the roles that flows over several things give to who says them. */
+const rolesOf: Readonly<Record<string, string>> = { move: "sensor", begin: "light" };
+
+/** The deployments that the sender of an event has a role in, or may have one in. */
+function deployed(
+  record: LogRecord,
+  header: EventHeader & { kind: "device" },
+  device: NonNullable<Interest["device"]>,
+  deployments: DeploymentHistory,
+): Interest[] {
+  const role = rolesOf[device.type];
+  if (role === undefined) return [];
+  const all = [...deployments.names].flatMap((name): Interest[] => {
+    const held = deployments.heldBetween(name, record.time, Number.POSITIVE_INFINITY);
+    const hears = held.filter((things) => things?.[role] === device.thing);
+    if (hears.length === 0) return [];
+    const to = { ns: "default", flow: "pair", key: name };
+    const isSure = hears.length === held.length;
+    return [{ name: nameOf(to), to, record, header, device, deployed: { name, role, isSure } }];
+  });
+  if (device.payload !== undefined || all.length === 0) return all;
+  const isSure = all.some((one) => one.deployed?.isSure);
+  const fault = "bad-payload";
+  return [{ name: undefined, record, fault, deployed: { name: "", role, isSure } }];
+}
+
+export function listeners(
+  record: LogRecord,
+  header: EventHeader & { kind: "device" },
+  deployments: DeploymentHistory,
+): Interest[] {
   const [, thing = "", type = ""] = header.topic.split("/");
   const payload = jsonOf(record);
   const device = { type, thing, payload };
-  return (flowsOf[type] ?? []).map((flow) => {
+  const byKey = (flowsOf[type] ?? []).map((flow): Interest => {
     const named = (payload as JsonObject | undefined)?.["room"];
     if (flow === "room" && named === undefined)
       return {
@@ -58,6 +94,7 @@ export function listeners(record: LogRecord, header: EventHeader & { kind: "devi
     const to = { ns: "default", flow, key: flow === "room" ? `room-${named as string}` : thing };
     return { name: nameOf(to), to, record, header, device };
   });
+  return [...byKey, ...deployed(record, header, device, deployments)];
 }
 
 export function addressed(
@@ -68,7 +105,12 @@ export function addressed(
   return { name: nameOf(header), to: { ns, flow, key }, record, header };
 }
 
-export function inputFor({ to, record, header, device, at = 0 }: Interest, flow: Flow): Input {
+/** @param things what a deployment binds */
+export function inputFor(
+  { to, record, header, device, at = 0 }: Interest,
+  flow: Flow,
+  things?: Bindings,
+): Input {
   const common = { to: to as InstanceRef, offset: record.offset, at };
   const payload = jsonOf(record) as JsonObject;
   if (header?.kind === "signal")
@@ -108,6 +150,7 @@ export function inputFor({ to, record, header, device, at = 0 }: Interest, flow:
     payload: said ?? null,
     ...(code !== undefined && { misfit: { code, detail: "" } }),
     ...(originAt !== undefined && { originAt }),
+    ...(things && { things }),
   };
 }
 

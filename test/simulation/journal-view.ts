@@ -1,16 +1,29 @@
 import type { MemoryLogServer } from "@millrace/shared/adapters/memory/log-server";
 import type { Effect } from "@millrace/shared/contract/effect";
 import type { Instance } from "@millrace/shared/contract/instance";
-import type { JournalHeader, Rejected, Step } from "@millrace/shared/contract/journal-record";
+import type {
+  Checkpoint,
+  JournalHeader,
+  Mark,
+  Rejected,
+  Step,
+} from "@millrace/shared/contract/journal-record";
+
+type Kind = "step" | "rejected" | "mark" | "checkpoint" | "refresh";
 
 /** A record of the journal that counts. */
 export interface Counting {
   readonly offset: number;
   readonly time: number;
-  readonly kind: "step" | "rejected" | "mark";
-  readonly body: Step & Rejected;
+  readonly kind: Kind;
+  /** Of a mark, a checkpoint or a refresh it has other members: see `kind`. */
+  readonly body: Step & Rejected & Checkpoint & Mark;
   readonly text: string;
   readonly pos: JournalHeader["pos"];
+}
+
+interface Raw extends Counting {
+  readonly header: JournalHeader;
 }
 
 interface At<T> {
@@ -26,62 +39,45 @@ export interface ViewedPosition {
 }
 
 /**
- * One partition's journal as an onlooker reads it, with a reader's rule of its own: it must not share a
- * mistake with the readers of the product.
+ * A fold of one partition's journal, with a reader's rule of its own: it must not share a mistake with
+ * the readers of the product.
  */
-export class JournalView {
-  readonly counting: Counting[] = [];
-  /** Effects of steps that count, by their ids. */
-  readonly effects = new Map<string, { readonly effect: Effect; readonly step: Counting }>();
+export class JournalFold {
   readonly gaps: number[] = [];
-  readonly #logs: MemoryLogServer;
-  readonly #partition: number;
   readonly #instances = new Map<string, At<string>[]>();
   readonly #positions: At<ViewedPosition>[] = [
     { offset: -1, value: { offset: 0, time: 0, stamps: new Map() } },
   ];
-  #next = 0;
   #epoch = -1;
   #n = 0;
 
-  constructor(logs: MemoryLogServer, partition: number) {
-    this.#logs = logs;
-    this.#partition = partition;
-  }
-
-  get end(): number {
-    return this.#next;
+  /** @param floor the checkpoint to begin at; the beginning of all, if absent */
+  constructor(floor?: Raw) {
+    if (floor === undefined) return;
+    this.#epoch = floor.header.e ?? -1;
+    this.#n = floor.header.n - 1;
   }
 
   get ids(): Iterable<string> {
     return this.#instances.keys();
   }
 
-  /** Reads what has come since. */
-  advance(): this {
-    const all = this.#logs.all("journal", this.#partition);
-    for (; this.#next < all.length; this.#next++) {
-      const { header: text = "{}", value, time } = all[this.#next] as (typeof all)[number];
-      const header = JSON.parse(text) as JournalHeader;
-      if (header.kind === "claim") {
-        this.#epoch = this.#next;
-        this.#n = 0;
-      } else if (header.e === this.#epoch && header.n > this.#n) {
-        if (header.n > this.#n + 1) this.gaps.push(this.#next);
-        this.#n = header.n;
-        this.#take(header, this.#next, time, value?.toString() ?? "");
-      }
+  /** @returns whether the record counts */
+  take(raw: Raw): boolean {
+    const { header, offset } = raw;
+    if (header.kind === "claim") {
+      this.#epoch = offset;
+      this.#n = 0;
+      return false;
     }
-    return this;
+    if (header.e !== this.#epoch || header.n <= this.#n) return false;
+    if (header.n > this.#n + 1) this.gaps.push(offset);
+    this.#n = header.n;
+    this.#apply(raw);
+    return true;
   }
 
-  #take({ kind, pos }: JournalHeader, offset: number, time: number, text: string): void {
-    const body = JSON.parse(text) as Step & Rejected;
-    const record = { offset, time, kind, body, text, pos } as Counting;
-    this.counting.push(record);
-    if (kind === "step") {
-      for (const effect of body.effects) this.#addEffect(effect, record);
-    }
+  #apply({ kind, body, pos, offset }: Raw): void {
     const { instance } = body as { instance?: Instance };
     if (instance !== undefined) {
       const known = this.#instances.get(nameOf(instance));
@@ -89,32 +85,111 @@ export class JournalView {
       if (known === undefined) this.#instances.set(nameOf(instance), [entry]);
       else known.push(entry);
     }
+    if (kind === "checkpoint") {
+      const stamps = Object.entries(body.stamps).map(([w, [n]]) => [w, n] as const);
+      const value = { offset: body.offset, time: body.time, stamps: new Map(stamps) };
+      this.#positions.push({ offset, value });
+    }
     if (pos === undefined) return;
     const before = this.position();
     const stamps = new Map([...before.stamps, ...Object.entries(pos.stamps ?? {})]);
     this.#positions.push({ offset, value: { offset: pos.offset, time: pos.time, stamps } });
   }
 
-  #addEffect(effect: Effect, step: Counting): void {
-    const { instance } = step.body;
-    const id = `${nameOf(instance)}/${instance.generation}/${instance.seq}/${effect.index}`;
-    this.effects.set(id, { effect, step });
-  }
-
   /** An instance, encoded, as the journal has it below a place. */
   instance(name: string, below = Number.POSITIVE_INFINITY): string | undefined {
-    return lastBelow(this.#instances.get(name) ?? [], below);
+    return lastBelow(this.#instances.get(name) ?? [], below)?.value;
+  }
+
+  /** Where that record of it stands. */
+  offsetOf(name: string, below = Number.POSITIVE_INFINITY): number {
+    return lastBelow(this.#instances.get(name) ?? [], below)?.offset ?? -1;
   }
 
   position(below = Number.POSITIVE_INFINITY): ViewedPosition {
-    return lastBelow(this.#positions, below) as ViewedPosition;
+    return (lastBelow(this.#positions, below) as At<ViewedPosition>).value;
   }
 }
 
-function lastBelow<T>(entries: readonly At<T>[], below: number): T | undefined {
+/** One partition's journal as an onlooker reads it, who keeps what the log forgets. */
+export class JournalView extends JournalFold {
+  readonly counting: Counting[] = [];
+  /** Effects of steps that count, by their ids. */
+  readonly effects = new Map<string, { readonly effect: Effect; readonly step: Counting }>();
+  /** Checkpoints that a record that counts has named as the floor. */
+  readonly floors = new Set<number>();
+  /** The last checkpoint that counts. */
+  checkpoint = -1;
+  readonly #raw: Raw[] = [];
+
+  /** @param floorNamed is told of each floor when it is first named */
+  constructor(
+    logs: MemoryLogServer,
+    partition: number,
+    floorNamed: (view: JournalView, floor: number) => void,
+  ) {
+    super();
+    logs.watch((topic, changed) => {
+      if (topic !== "journal" || changed !== partition) return;
+      for (const { header, value, offset, time } of logs.slice(topic, partition, this.end, 1_000)) {
+        this.#look(JSON.parse(header ?? "{}") as JournalHeader, value?.toString() ?? "", {
+          offset,
+          time,
+        });
+      }
+      const floor = this.counting.at(-1)?.pos?.floor;
+      if (floor === undefined || this.floors.has(floor)) return;
+      this.floors.add(floor);
+      floorNamed(this, floor);
+    });
+  }
+
+  get end(): number {
+    return this.#raw.length;
+  }
+
+  /** The fold of what stands from a floor on, and nothing else. */
+  from(floor: number): JournalFold {
+    const fold = new JournalFold(this.#raw[floor]);
+    for (const raw of this.#raw.slice(floor)) fold.take(raw);
+    return fold;
+  }
+
+  epochOf({ offset }: Counting): number {
+    return (this.#raw[offset] as Raw).header.e ?? -1;
+  }
+
+  /** The process that wrote a record, by the name in its claim. */
+  ownerOf(record: Counting): string {
+    return /"worker":"([^"]+)"/.exec(this.#raw[this.epochOf(record)]?.text ?? "")?.[1] ?? "";
+  }
+
+  /** A checkpoint that is a floor. */
+  floorAt(offset: number): Checkpoint {
+    return (this.#raw[offset] as Raw).body;
+  }
+
+  #look(header: JournalHeader, text: string, place: { offset: number; time: number }): void {
+    const body = JSON.parse(text) as Raw["body"];
+    const { pos } = header;
+    const raw = { ...place, kind: header.kind as Kind, header, body, text, pos };
+    this.#raw.push(raw);
+    if (!this.take(raw)) return;
+    this.counting.push(raw);
+    if (raw.kind === "checkpoint") this.checkpoint = raw.offset;
+    if (raw.kind !== "step") return;
+    const { instance, effects } = body;
+    for (const effect of effects) {
+      const id = `${nameOf(instance)}/${instance.generation}/${instance.seq}/${effect.index}`;
+      this.effects.set(id, { effect, step: raw });
+    }
+  }
+}
+
+function lastBelow<T>(entries: readonly At<T>[], below: number): At<T> | undefined {
   for (let i = entries.length - 1; i >= 0; i--) {
     const entry = entries[i] as At<T>;
-    if (entry.offset < below) return entry.value;
+    if (entry.offset < below) return entry;
   }
   return undefined;
 }

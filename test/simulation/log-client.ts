@@ -1,4 +1,5 @@
 import type { MemoryLogServer } from "@millrace/shared/adapters/memory/log-server";
+import { outOfRange } from "@millrace/shared/adapters/local/read";
 import { OperationalError } from "@millrace/shared/errors/operational";
 import type {
   Appended,
@@ -85,10 +86,10 @@ export class LogClient implements EventLog {
     partition: number,
     records: readonly NewRecord[],
   ): Appended | undefined {
-    const { scheduler } = this.#world;
     const write = (): Appended => {
       const appended = this.#server.write(topic, partition, records);
       this.#note(fate, topic, partition, appended, records);
+      if (topic === "journal") this.#journalWritten(records);
       return appended;
     };
     if (fate === "lost") {
@@ -97,15 +98,20 @@ export class LogClient implements EventLog {
     }
     if (fate === "late") {
       this.#note(fate, topic, partition, undefined, records);
-      this.#world.lateAppends += 1;
-      scheduler.after(scheduler.between(1, LATE_MS_MAX), () => {
-        this.#world.lateAppends -= 1;
-        write();
-      });
+      this.#later(write);
       return undefined;
     }
     if (fate === "doubled") write();
     return write();
+  }
+
+  #journalWritten(records: readonly NewRecord[]): void {
+    const { scheduler, faults, claimants } = this.#world;
+    const worker = /"worker":"([^"]+)","log"/.exec(records[0]?.value?.toString() ?? "")?.[1];
+    if (worker !== undefined) claimants.set(worker, this.#process.name);
+    const begins = records.some(({ header }) => header.includes('"checkpoint"'));
+    if (!begins || !scheduler.chance(faults.killsInPass)) return;
+    scheduler.after(scheduler.between(0, 60), () => this.#process.kill());
   }
 
   #note(
@@ -130,7 +136,11 @@ export class LogClient implements EventLog {
   ): AsyncIterable<readonly LogRecord[]> {
     for (let at = from; at < to; ) {
       const count = Math.min(READ_RECORDS_MAX, to - at);
-      const work = () => this.#server.slice(topic, partition, at, count);
+      const work = () => {
+        const { start } = this.#server.bounds(topic, partition);
+        if (at < start) throw outOfRange(topic, partition, at, start);
+        return this.#server.slice(topic, partition, at, count);
+      };
       const batch = await this.#world.network.request(this.#process, work);
       yield batch;
       at += batch.length;
@@ -184,8 +194,26 @@ export class LogClient implements EventLog {
   }
 
   truncate(topic: Topic, partition: number, before: number): Promise<void> {
-    const work = () => this.#server.truncate(topic, partition, before);
-    return this.#world.network.request(this.#process, work);
+    const { scheduler, network, faults } = this.#world;
+    const cut = (): void => this.#world.cut(this.#process, topic, partition, before);
+    return network.request(this.#process, () => {
+      if (!scheduler.chance(faults.cutFails)) return cut();
+      const fate = scheduler.pick(["unanswered", "lost", "late"] as const);
+      if (fate === "unanswered") cut();
+      if (fate === "late") this.#later(cut);
+      throw notAnswered(topic, partition);
+    });
+  }
+
+  /** Takes effect when nobody knows of it any more. */
+  #later(work: () => void): void {
+    const { scheduler } = this.#world;
+    this.#world.lateEffects += 1;
+    const lateMs = scheduler.between(1, scheduler.chance(0.5) ? ANSWER_MS_MAX : LATE_MS_MAX);
+    scheduler.after(lateMs, () => {
+      this.#world.lateEffects -= 1;
+      work();
+    });
   }
 
   publish(record: PublishedRecord): Promise<void> {

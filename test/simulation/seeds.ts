@@ -16,5 +16,12 @@ export const onceFailed: ReadonlyMap<number, string> = new Map([
   [1_679, "a window of timers that was moved twice before the store answered once had a hole"],
   [1_951, "a window of timers counted as full before the store had answered"],
   [1_585, "a command under way here and parked at another's request was owed for ever"],
+  [3_057, "an owner that woke while the journal was cut where it read stopped its partition"],
+  [3_235, "a late bookmark took the next one back"],
+  [1_265, "an instance that had ended was dropped before what had come to it was decided"],
+  [2_671, "an owner that a rebuild had overtaken took the log for shorter than the store"],
+  [22, "a timer was rejected as poison because an earlier one of its instance had been"],
+  [306, "a command that was put aside after a newer one had been decided was owed for ever"],
+  [1_355, "an event of several turns ended its owners without end: each had rejected a part of it"],
   [105, "what was decided during an append was in no window of timers for a while"],
 ]);

@@ -1,12 +1,12 @@
-import { planDisturbances, publishFlow } from "./disturbances.ts";
+import { deploy, planDisturbances, publishFlow } from "./disturbances.ts";
+import { I5_everyEffectIsExecuted } from "./effect-invariants.ts";
 import { versions } from "./flows.ts";
+import { I3_storeIsTheFold } from "./fold-invariants.ts";
 import {
   type Course,
   I1_everyRecordStandsOnce,
   I1_nothingAcceptedIsLost,
   I2_sequencesAreWhole,
-  I3_storeIsTheFold,
-  I5_everyEffectIsExecuted,
   I6_everyTimerFired,
   I6_timersFireInTime,
   I7_noPartitionStops,
@@ -45,6 +45,7 @@ export async function simulate(seed: number, withHistory = false): Promise<Outco
 
 async function setUp(world: World): Promise<void> {
   for (const [first] of versions) if (first !== undefined) publishFlow(world, first);
+  for (const name of ["p0", "p1", "p2"]) deploy(world, name);
   for (let i = 0; i < 2; i++) void world.startGateway();
   const together = world.scheduler.chance(0.5);
   for (let i = 0; i < 2; i++) {
@@ -66,9 +67,10 @@ async function drain(world: World): Promise<void> {
   const end = scheduler.now + DRAIN_MS_MAX;
   for (const device of world.devices) device.comeBack();
   for (const { process } of [...world.gateways, ...world.workers]) process.wake();
+  for (const process of world.rebuilding) process.wake();
   for (const lastWord of [true, false]) {
     do await scheduler.run(scheduler.now + LOOK_MS);
-    while (scheduler.now < end && (world.lateAppends > 0 || world.undone().length > 0));
+    while (scheduler.now < end && (world.lateEffects > 0 || world.undone().length > 0));
     const undone = world.undone();
     if (undone.length > 0) world.note("world", () => `undone: ${undone.join(", ")}`);
     // Nothing is left to do, and everybody can still be heard.
@@ -78,10 +80,10 @@ async function drain(world: World): Promise<void> {
 
 function check(world: World, report: (invariant: string, what: string) => void): void {
   const courses = world.views.map((view, partition): Course => {
-    const reference = new Reference(partition, PARTITIONS);
+    const reference = new Reference(partition, PARTITIONS, world.deployments);
     return {
       partition,
-      view: view.advance(),
+      view,
       events: world.logs.all("events", partition),
       reference,
     };
@@ -91,7 +93,7 @@ function check(world: World, report: (invariant: string, what: string) => void):
   for (const course of courses) {
     I2_sequencesAreWhole(course, report);
     I6_timersFireInTime(course, report);
-    I1_everyRecordStandsOnce(course, report);
+    I1_everyRecordStandsOnce(world, course, report);
     I6_everyTimerFired(course, world.scheduler.now, report);
     I3_storeIsTheFold(world, course.partition, report);
   }

@@ -6,7 +6,7 @@ import { PARTITIONS, type World } from "./world.ts";
 
 export const LASTS_MS = 20_000;
 
-const types = ["set", "set", "set", "move", "move", "ping", "odd", "begin", "work"] as const;
+const types = "set set set move move ping ask odd begin work".split(" ");
 
 export function planWorkload(world: World): void {
   const { scheduler } = world;
@@ -23,7 +23,8 @@ function say(world: World, n: number): void {
   if (what < 0.06 && gateway !== undefined) return signal(world, gateway, n);
   if (what < 0.08) return strange(world);
   const device = scheduler.pick(world.devices);
-  const type = scheduler.pick(types) as string;
+  const bites = world.isPoisonous && scheduler.chance(0.06);
+  const type = bites ? "bite" : (scheduler.pick(types) as string);
   const payload = payloadOf(world, n);
   world.note(device?.name ?? "", () => `publishes ${n} ${type} ${payload}`);
   device?.publish(n, type, Buffer.from(payload));
@@ -63,12 +64,16 @@ function strange(world: World): void {
   world.logs.write("events", partition, [{ key: null, header: "{}", value: "what?" }]);
 }
 
-/** One more event for every device: each instance is alive, whatever happened to it. */
+/** Two more events for every device: each instance is alive, whatever happened to it, and each deployment. */
 export function sayLastWords(world: World): void {
   for (const [i, device] of world.devices.entries()) {
-    const n = 1_000 + i;
-    const payload = JSON.stringify({ u: n, level: 1, room: "a" });
-    world.note(device.name, () => `publishes ${n} set ${payload}`);
-    device.publish(n, "set", Buffer.from(payload));
+    for (const [n, type] of [
+      [1_000 + i, "set"],
+      [1_100 + i, "move"],
+    ] as const) {
+      const payload = JSON.stringify({ u: n, level: 1, room: "a" });
+      world.note(device.name, () => `publishes ${n} ${type} ${payload}`);
+      device.publish(n, type, Buffer.from(payload));
+    }
   }
 }

@@ -1,19 +1,26 @@
 import { MemoryLogServer } from "@millrace/shared/adapters/memory/log-server";
 import { MemoryStateServer } from "@millrace/shared/adapters/memory/state-server";
-import type { CommandEffect, PublishEffect } from "@millrace/shared/contract/effect";
+import type { CallEffect, CommandEffect, PublishEffect } from "@millrace/shared/contract/effect";
 import type { DispatchOptions } from "@millrace/engine/dispatch/options";
 import type { EngineOptions } from "@millrace/engine/runtime/options";
 import { nextDue, type Instance } from "@millrace/shared/contract/instance";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
 import type { CommandMessage } from "@millrace/shared/peer/gateways";
-import type { PublishedRecord } from "@millrace/shared/ports/event-log";
+import type { PublishedRecord, Topic } from "@millrace/shared/ports/event-log";
+import { DeploymentHistory } from "./deployment-history.ts";
 import { Device } from "./device.ts";
 import { drawFaults, type Faults, noFaults } from "./faults.ts";
 import { GatewayProcess } from "./gateway-process.ts";
 import type { GroupMember } from "./group-member.ts";
-import { I3_storeIsTheFold, type Report } from "./invariants.ts";
+import {
+  I3_floorIsABeginning,
+  I3_onlyWhatIsOldIsCut,
+  I3_storeIsTheFold,
+} from "./fold-invariants.ts";
+import type { Report } from "./invariants.ts";
 import { JournalView } from "./journal-view.ts";
 import { Network } from "./network.ts";
+import { drawDispatchOptions, drawEngineOptions } from "./options.ts";
 import type { Process } from "./process.ts";
 import { Scheduler } from "./scheduler.ts";
 import { WatchedCatalogue } from "./watched-catalogue.ts";
@@ -34,13 +41,24 @@ export class World {
   readonly members = new Set<GroupMember>();
   readonly gateways = new Set<GatewayProcess>();
   readonly workers = new Set<WorkerProcess>();
+  readonly rebuilding = new Set<Process>();
   readonly devices: Device[] = [];
   /** What was told as stopped for good. */
   readonly stops: string[] = [];
   /** Ids of commands that came to a device, and were accepted or refused. */
   readonly receivedIds = new Set<string>();
-  /** Appends that may still take effect. */
-  lateAppends = 0;
+  readonly deployments = new DeploymentHistory();
+  /** Processes that poison has ended, and all that have claimed, by the names in their claims. */
+  readonly bitten = new Set<string>();
+  readonly claimants = new Map<string, string>();
+  /** Whether some of what devices say is poison. */
+  readonly isPoisonous: boolean;
+  /** Ids of calls that reached their host, and how often. */
+  readonly calls = new Map<string, number>();
+  /** Appends and truncations that may still take effect. */
+  lateEffects = 0;
+  /** How far the journal of each partition was ever said to be dispatched. */
+  readonly dispatchedTo: number[] = [];
   readonly engineOptions: Partial<EngineOptions>;
   readonly dispatchOptions: Partial<DispatchOptions>;
   readonly #faults: Faults;
@@ -66,24 +84,16 @@ export class World {
       random: () => scheduler.random(),
     };
     this.logs = new MemoryLogServer({ clock, partitions: PARTITIONS });
-    this.views = Array.from({ length: PARTITIONS }, (_, i) => new JournalView(this.logs, i));
-    this.engineOptions = {
-      cachedInstancesMax: scheduler.pick([2, 4, 100]) as number,
-      turnRecordsMax: scheduler.between(1, 5),
-      arrivedRecordsMax: scheduler.between(2, 12),
-      commitMs: scheduler.pick([5, 50, 400]) as number,
-      commitStepsMax: scheduler.between(1, 6),
-      uncommittedMax: scheduler.between(2, 6),
-      storeCheckMs: 500,
-      timerWindowMs: scheduler.pick([2_000, 4_000, 60_000]) as number,
-      reclaimMs: scheduler.between(20, 500),
-    };
-    this.dispatchOptions = {
-      parkMs: scheduler.pick([200, 1_000]) as number,
-      retryMs: 1_000,
-      askAgainMs: 2_000,
-      underWayMax: scheduler.pick([2, 10_000]) as number,
-    };
+    const floorNamed = (view: JournalView, floor: number): void =>
+      I3_floorIsABeginning(this, view, floor, report);
+    this.views = Array.from(
+      { length: PARTITIONS },
+      (_, i) => new JournalView(this.logs, i, floorNamed),
+    );
+    this.engineOptions = drawEngineOptions(scheduler);
+    this.dispatchOptions = drawDispatchOptions(scheduler);
+    this.isPoisonous = scheduler.chance(0.15);
+    this.states.scanPageMax = scheduler.pick([1, 2, 500]) as number;
   }
 
   get faults(): Faults {
@@ -100,9 +110,11 @@ export class World {
     this.#history?.push(`${this.scheduler.now - Date.UTC(2026, 0, 1)} ${who} ${what()}`);
   }
 
-  line(who: string, level: string, message: string, facts?: object): void {
+  line(from: Process, level: string, message: string, facts?: object): void {
+    if (from.isDead) return;
+    const who = from.name;
     this.note(who, () => `${level} ${message} ${JSON.stringify(facts ?? {})}`);
-    const stopped = /^(partition stopped|partition is not dispatched any more|subscription failed)/;
+    const stopped = /^(partition stopped|partition is not dispatched any more)/;
     if (stopped.test(message)) this.stops.push(`${who}: ${message} ${JSON.stringify(facts)}`);
   }
 
@@ -114,13 +126,21 @@ export class World {
 
   // ---- processes
 
+  newName(role: string): string {
+    this.#count += 1;
+    return `${role}-${this.#count}`;
+  }
+
+  get foldedMax(): number {
+    return this.engineOptions.foldedMax ?? 1;
+  }
+
   gatewaysAlive(): GatewayProcess[] {
     return [...this.gateways].filter(({ process }) => !process.isDead);
   }
 
   async startGateway(): Promise<GatewayProcess> {
-    this.#count += 1;
-    const gateway = new GatewayProcess(this, `gateway-${this.#count}`);
+    const gateway = new GatewayProcess(this, this.newName("gateway"));
     this.note(gateway.process.name, () => "starts");
     gateway.process.atEnd(() => this.#ended(gateway.process, () => void this.startGateway()));
     gateway.process.atEnd(() => this.gateways.delete(gateway));
@@ -131,8 +151,9 @@ export class World {
   }
 
   async startWorker(roles: Roles): Promise<void> {
-    this.#count += 1;
-    const name = `${[roles.engine && "engine", roles.dispatcher && "dispatcher"].filter(Boolean).join("+")}-${this.#count}`;
+    const { engine, dispatcher } = roles;
+    const both = engine && dispatcher;
+    const name = this.newName(both ? "engine+dispatcher" : engine ? "engine" : "dispatcher");
     const worker = new WorkerProcess(this, name, roles);
     this.note(name, () => "starts");
     worker.process.atEnd(() => this.#ended(worker.process, () => void this.startWorker(roles)));
@@ -160,6 +181,26 @@ export class World {
     this.scheduler.pick(this.#backups)?.();
   }
 
+  /** A bookmark of the dispatchers was taken. */
+  dispatched(partition: number, offset: number): void {
+    this.dispatchedTo[partition] = Math.max(offset, this.dispatchedTo[partition] ?? 0);
+  }
+
+  /** A truncation takes effect. */
+  cut(from: Process, topic: Topic, partition: number, before: number): void {
+    this.note(from.name, () => `cuts ${topic}/${partition} at ${before}`);
+    I3_onlyWhatIsOldIsCut(this, { topic, partition, before }, this.#report);
+    this.logs.truncate(topic, partition, before);
+  }
+
+  /** A process decides what ends it. */
+  bite(process: Process): void {
+    if (process.isDead) return;
+    this.note(process.name, () => "is bitten");
+    this.bitten.add(process.name);
+    process.kill();
+  }
+
   /** A dispatcher hands a command over: its step has to stand in the journal, and count. */
   executed(from: Process, { id, payload }: CommandMessage): void {
     this.note(from.name, () => `hands over ${id} ${payload.toString()}`);
@@ -171,8 +212,19 @@ export class World {
       );
   }
 
+  /** A host is asked for something. @returns how often it was */
+  called(from: Process, id: string, url: string, body: string | undefined): number {
+    const effect = this.#effectOf(id) as CallEffect | undefined;
+    if (effect === undefined || effect.url !== url || JSON.stringify(effect.body) !== body)
+      this.#report("I5", `${id} of ${url} was called, and no step that counts asks for it`);
+    const times = (this.calls.get(id) ?? 0) + 1;
+    this.note(from.name, () => `reaches ${url} with ${id}, for the ${times}. time`);
+    this.calls.set(id, times);
+    return times;
+  }
+
   #effectOf(id: string): unknown {
-    const found = this.views.map((view) => view.advance().effects.get(id)?.effect);
+    const found = this.views.map((view) => view.effects.get(id)?.effect);
     return found.find((effect) => effect !== undefined);
   }
 
@@ -207,8 +259,10 @@ export class World {
   undone(): string[] {
     const undone: string[] = [];
     for (const device of this.devices) if (!device.isSettled) undone.push(`${device.name} waits`);
+    for (const { name } of this.rebuilding) undone.push(`${name} is under way`);
     for (const [partition, view] of this.views.entries()) {
-      view.advance();
+      if (this.states.partition(partition).until !== undefined)
+        undone.push(`store/${partition} is a part`);
       const events = this.logs.bounds("events", partition).end;
       const journal = this.logs.bounds("journal", partition).end;
       const input = view.position().offset;

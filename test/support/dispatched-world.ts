@@ -13,7 +13,7 @@ import { SimHttp } from "./sim-http.ts";
 import { simulate, type World, type WorldOptions } from "./world.ts";
 
 /** Calls that nobody makes. */
-export const noCalls = (clock: Clock): CallParts => ({
+const noCalls = (clock: Clock): CallParts => ({
   http: new SimHttp(clock),
   hosts: new CallHosts([]),
   secrets: undefined,
@@ -69,7 +69,7 @@ export class DispatchedWorld {
     const denials = new Denials();
     const world = await simulate({ ...options, authorize: denials.authorize });
     const dispatched = new DispatchedWorld(world, denials, options);
-    await dispatched.#start();
+    await dispatched.startDispatcher();
     return dispatched;
   }
 
@@ -78,7 +78,8 @@ export class DispatchedWorld {
     return this.#dispatcher;
   }
 
-  async #start(): Promise<void> {
+  /** Another dispatcher, in the process that the world has. */
+  async startDispatcher(): Promise<void> {
     const { log, events } = this.world.process;
     const { callHosts = ["*"], secrets = {}, dispatch } = this.#options;
     const calls = {
@@ -100,6 +101,6 @@ export class DispatchedWorld {
   async crash(): Promise<void> {
     this.dispatcher.kill();
     await this.world.crashAndRecover();
-    await this.#start();
+    await this.startDispatcher();
   }
 }

@@ -105,8 +105,12 @@ export class Commands {
         continue;
       }
       const of = { ...from, id, to, effect, trace };
-      // What replaced it has said so, or says so again when it is read anew.
-      if (this.#replaces(from.partition, of)) continue;
+      const by = this.#replacedBy(from.partition, of);
+      if (by !== undefined) {
+        // When the newer one was decided, its instance may not yet have owed this one.
+        void isWritten(this.#results.settle(to, id, "superseded", { by }, trace));
+        continue;
+      }
       const command = this.#add({ ...of, ticket: undefined, parking: "parked" });
       this.#remember(command);
       resumed.unshift(command);
@@ -202,12 +206,12 @@ export class Commands {
     if (effect.supersede) this.#latest.get(partition)?.set(nameOf(to, effect), id);
   }
 
-  #replaces(
+  #replacedBy(
     partition: number,
     { id, to, effect }: Pick<PendingCommand, "id" | "to" | "effect">,
-  ): boolean {
+  ): EffectId | undefined {
     const latest = this.#latest.get(partition)?.get(nameOf(to, effect));
-    return latest !== undefined && isBefore(id, latest);
+    return latest !== undefined && isBefore(id, latest) ? latest : undefined;
   }
 
   async #settle(

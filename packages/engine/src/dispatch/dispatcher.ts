@@ -5,7 +5,11 @@ import {
 } from "@millrace/shared/contract/dispatch-bookmark";
 import type { Bookmark } from "@millrace/shared/contract/reader";
 import type { EpochMs } from "@millrace/shared/contract/time";
-import { messageOf } from "@millrace/shared/errors/operational";
+import {
+  isOperational,
+  messageOf,
+  type OperationalError,
+} from "@millrace/shared/errors/operational";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { Gateways } from "@millrace/shared/peer/gateways";
 import { type Clock, sleep, within } from "@millrace/shared/ports/clock";
@@ -46,6 +50,8 @@ export class Dispatcher {
   readonly #calls: Calls;
   readonly #partitions = new Map<number, PartitionDispatch>();
   readonly #written = new Map<number, number>();
+  /** Bookmarks on their way. */
+  readonly #writing = new Map<number, Promise<void>>();
   /** What the group says is ours, whether it is open yet or not. */
   readonly #assigned = new Map<number, symbol>();
   /** Of these, the ones whose journal cannot be read on. */
@@ -111,7 +117,10 @@ export class Dispatcher {
           for (const partition of partitions) this.#giveUp(partition);
         }),
       records: (partition, records) => this.#arrived(partition, records),
-      failed: (error) => this.#line("error", "subscription failed", error),
+      failed: (error) => {
+        if (isOperational(error, "LOG-006")) return this.#beginAnew(error);
+        this.#line("error", "subscription failed", error);
+      },
     });
     for (const call of pending) call();
     this.#tick();
@@ -130,6 +139,19 @@ export class Dispatcher {
         await sleep(clock, this.#options.retryMs);
       }
     }
+  }
+
+  /**
+   * What it reads next was cut. That was dispatched: the bookmark that it began at was an old one, or
+   * the partition is another's by now.
+   */
+  #beginAnew(error: OperationalError<"LOG-006">): void {
+    const { partition } = error.facts;
+    const assignment = this.#assigned.get(partition);
+    this.#line("warn", "what was to be dispatched next is cut", error, { partition });
+    if (assignment === undefined) return;
+    this.#forget(partition);
+    void this.#take(partition, assignment);
   }
 
   async #open(partition: number, assignment: symbol): Promise<PartitionDispatch | undefined> {
@@ -234,13 +256,22 @@ export class Dispatcher {
     this.#cancelTick = this.#parts.clock.after(this.#options.bookmarkMs, () => {
       for (const [partition, dispatch] of this.#partitions) {
         dispatch.relieve();
-        void this.#writeBookmark(partition, dispatch);
+        if (!this.#writing.has(partition)) void this.#writeBookmark(partition, dispatch);
       }
       if (!this.#stopped) this.#tick();
     });
   }
 
+  /** One after the other: one that is late would take the next one back. */
   async #writeBookmark(partition: number, dispatch: PartitionDispatch): Promise<void> {
+    const before = this.#writing.get(partition) ?? Promise.resolve();
+    const writing = before.then(() => this.#writeNow(partition, dispatch));
+    this.#writing.set(partition, writing);
+    await writing;
+    if (this.#writing.get(partition) === writing) this.#writing.delete(partition);
+  }
+
+  async #writeNow(partition: number, dispatch: PartitionDispatch): Promise<void> {
     const { bookmark } = dispatch;
     const { offset } = bookmark;
     if (this.#written.get(partition) === offset) return;

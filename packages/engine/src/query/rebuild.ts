@@ -2,6 +2,7 @@ import { isOperational, OperationalError } from "@millrace/shared/errors/operati
 import { type Clock, sleep } from "@millrace/shared/ports/clock";
 import type { EventLog } from "@millrace/shared/ports/event-log";
 import type { StateStore } from "@millrace/shared/ports/state-store";
+import { OwnershipLost } from "../runtime/journal-writer.ts";
 import { catchUp, type TakeoverParts, takeOver } from "../runtime/takeover.ts";
 
 export interface RebuildParts extends Omit<TakeoverParts, "onFolded"> {
@@ -29,6 +30,22 @@ const LOOK_MS = 500;
  * @param anew whether one that was interrupted begins anew, too
  */
 export async function rebuild(
+  parts: RebuildParts,
+  partition: number,
+  anew: boolean,
+  onProgress: (progress: RebuildProgress) => void,
+): Promise<void> {
+  for (;;) {
+    try {
+      return await rebuildOnce(parts, partition, anew, onProgress);
+    } catch (error) {
+      // An owner cut the journal at its floor, or claimed it meanwhile.
+      if (!(error instanceof OwnershipLost)) throw error;
+    }
+  }
+}
+
+async function rebuildOnce(
   { clock, ...parts }: RebuildParts,
   partition: number,
   anew: boolean,

@@ -53,6 +53,13 @@ export class Agenda {
     return first.time;
   }
 
+  /** All input that the log took before that time is decided. */
+  takenUntil(): EpochMs {
+    const { position } = this.#parts;
+    if (this.#parts.intake.peek(1).length > 0) return position.time;
+    return Math.max(position.time, this.#arrivedUntil());
+  }
+
   #withinWindow(records: readonly LogRecord[]): readonly LogRecord[] {
     const { end } = this.#parts.timers;
     const beyond = records.findIndex(({ time }) => time > end);
@@ -64,6 +71,11 @@ export class Agenda {
     const last = records.at(-1);
     if (last !== undefined) return Math.max(last.time, this.#parts.position.time);
     if (this.#parts.intake.peek(1).length > 0) return this.#parts.timers.end; // what is at hand came after it
+    return this.#arrivedUntil();
+  }
+
+  /** Log time until which all input is at hand; 0 where nobody can tell. */
+  #arrivedUntil(): EpochMs {
     const arrived = this.#parts.host.subscription().arrivedUntil(this.#parts.partition);
     if (arrived === Number.NEGATIVE_INFINITY) return 0;
     return Math.min(this.#parts.logClock.now(), this.#parts.logClock.at(arrived));

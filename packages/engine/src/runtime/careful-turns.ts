@@ -2,7 +2,7 @@ import type { InstanceId } from "@millrace/shared/contract/names";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import { Batch } from "./batch.ts";
-import type { Caution } from "./caution.ts";
+import type { Caution, InHand } from "./caution.ts";
 import type { Deliveries } from "./deliveries.ts";
 import type { EngineHost } from "./engine-host.ts";
 import type { InputPosition } from "./input-position.ts";
@@ -26,8 +26,6 @@ export interface CarefulTurnsParts {
   /** Appends, and resolves when it is acknowledged. */
   append(batch: Batch): Promise<void>;
 }
-
-type InHand = { readonly offset: number } | { readonly timer: InstanceId };
 
 /** Turns of one input each, written down before it is taken (see `Caution`). */
 export class CarefulTurns {
@@ -54,7 +52,8 @@ export class CarefulTurns {
     const inHand = { offset: record.offset };
     if (caution.isPoison(inHand)) {
       note({ taken: 1, begun: undefined });
-      return await append(decider.rejectRecord(record, this.#poison(inHand)));
+      await append(decider.rejectRecord(record, this.#poison(inHand)));
+      return caution.settled(inHand);
     }
     await this.#writeDown(inHand);
     const deliveries = await prepare([record], []);
@@ -62,16 +61,20 @@ export class CarefulTurns {
     const decided = decider.decide(deliveries, 0);
     note(decided);
     await copy(decided.toCopy);
-    await this.#survive(decided.batch);
+    // Of an event that goes in several turns, the next one may be what ends its owners.
+    await this.#survive(decided.begun === undefined ? inHand : undefined, decided.batch);
   }
 
   async #takeTimer(timer: InstanceId, due: EpochMs): Promise<void> {
     const { caution, decider, prepare, append } = this.#parts;
+    const inHand = { timer };
     if ((await prepare([], [timer])) === undefined) return;
-    if (caution.isPoison({ timer }))
-      return await append(decider.rejectTimer(timer, due, this.#poison({ timer })));
-    await this.#writeDown({ timer });
-    await this.#survive(decider.decideTimer(timer, due));
+    if (caution.isPoison(inHand)) {
+      await append(decider.rejectTimer(timer, due, this.#poison(inHand)));
+      return caution.settled(inHand);
+    }
+    await this.#writeDown(inHand);
+    await this.#survive(inHand, decider.decideTimer(timer, due));
   }
 
   async #writeDown(inHand: InHand): Promise<void> {
@@ -82,11 +85,11 @@ export class CarefulTurns {
   }
 
   /** What was in hand is not what ends owners: a record after the mark says so. */
-  async #survive(batch: Batch): Promise<void> {
+  async #survive(inHand: InHand | undefined, batch: Batch): Promise<void> {
     const { caution, append } = this.#parts;
     if (batch.entries.length === 0) batch.addMark();
     await append(batch);
-    caution.survived();
+    if (inHand !== undefined) caution.settled(inHand);
   }
 
   #poison(inHand: InHand): string {

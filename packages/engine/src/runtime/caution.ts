@@ -4,25 +4,33 @@ import {
   type Trying,
 } from "@millrace/shared/contract/journal-record";
 import { readJournalValue } from "@millrace/shared/contract/read-value";
-import type { InstanceId } from "@millrace/shared/contract/names";
 import type { EventLog, LogRecord } from "@millrace/shared/ports/event-log";
 import type { InputInHand } from "./in-hand.ts";
 
 /**
  * Finds the input that ends its owners: one that a guard loops on, or that takes all memory.
  *
- * When processes that owned a partition have ended one after the other without a record, or the last one
+ * When processes that owned a partition have ended one after the other and come no further, or the last one
  * left word that it hung, the next one takes one input at a time, and writes down before each what it has
- * in hand. What was in hand twice when an owner ended is rejected, unread. Only one partition of a process
- * does this at a time, so that what is in hand when the process ends is what ended it.
+ * in hand. What was in hand when two others ended is rejected, unread. Only one partition of a process does
+ * this at a time, so that what is in hand when the process ends is what ended it.
  */
 export interface Evidence {
   /** What the last owner had in hand; absent when it did not say. */
-  readonly tried?: Trying;
+  readonly tried?: InHand;
+  /** Processes, besides the one that claims, whose last word was that they have it in hand. */
+  readonly by: readonly string[];
 }
+
+/** An event by its offset on `events`, or the timer of an instance. */
+export type InHand = Pick<Trying, "offset" | "timer">;
 
 /** Inputs that are taken one by one: as many as an owner that ended may have had in one turn. */
 const CAREFUL_INPUTS = 500;
+/** Records before a claim that are looked at. */
+const TAIL_RECORDS = 20;
+/** Processes that end one after the other, and come to nothing, before inputs are taken one by one. */
+const OWNERS_MIN = 3;
 /** Owners that have an input in hand when they end, before it is rejected. */
 const TRIES_MAX = 2;
 
@@ -35,7 +43,7 @@ export async function evidenceBefore(
   worker: string,
 ): Promise<Evidence | undefined> {
   const tail: LogRecord[] = [];
-  const from = Math.max(start, claim - 2);
+  const from = Math.max(start, claim - TAIL_RECORDS);
   if (from === claim) return undefined;
   for await (const batch of log.read("journal", partition, from, claim)) tail.push(...batch);
   const last = tail.at(-1);
@@ -43,16 +51,27 @@ export async function evidenceBefore(
   if (last === undefined || header === undefined) return undefined;
   const tried = tryingOf(last, header, partition);
   if (tried !== undefined) {
-    const times = tried.worker === worker ? tried.times - 1 : tried.times;
-    return { tried: { ...tried, times } };
+    // This one lives: whatever became of its partition, it was not ended by what it had in hand.
+    const by = [...(tried.others ?? []), tried.worker].filter((name) => name !== worker);
+    return { tried, by };
   }
-  const workers = new Set([worker, ...tail.map(claimant)]);
-  return workers.size === 3 && !workers.has(undefined) ? {} : undefined;
+  return ownersWithoutProgress(tail).add(worker).size >= OWNERS_MIN ? { by: [] } : undefined;
+}
+
+/** Of an event that goes in several turns, each owner rejects the same again, and comes no further. */
+function ownersWithoutProgress(tail: readonly LogRecord[]): Set<string> {
+  const owners = new Set<string>();
+  for (const record of tail.toReversed()) {
+    const owner = claimant(record);
+    if (owner !== undefined) owners.add(owner);
+    else if (parseJournalHeader(record.header)?.kind !== "rejected") break;
+  }
+  return owners;
 }
 
 /** What a process that hung said of itself at its end is as good as what it would have written down. */
 export function hungOnBefore({ partition: _partition, ...input }: InputInHand): Evidence {
-  return { tried: { ...input, times: 1, worker: "hung" } };
+  return { tried: input, by: ["hung"] };
 }
 
 /** Of a mark that counts, for nothing foreign stands between it and its claim. */
@@ -73,12 +92,12 @@ function claimant({ header, value }: LogRecord): string | undefined {
 
 export class Caution {
   readonly #worker: string;
-  readonly #tried: Trying | undefined;
+  #evidence: Evidence | undefined;
   #left: number;
 
   constructor(evidence: Evidence | undefined, worker: string) {
     this.#worker = worker;
-    this.#tried = evidence?.tried;
+    this.#evidence = evidence;
     this.#left = evidence === undefined ? 0 : CAREFUL_INPUTS;
   }
 
@@ -87,24 +106,30 @@ export class Caution {
   }
 
   /** What to write down before an input is taken. */
-  trying(input: { readonly offset: number } | { readonly timer: InstanceId }): Trying {
-    return { ...input, times: this.#timesOf(input) + 1, worker: this.#worker };
+  trying(input: InHand): Trying {
+    return { ...input, worker: this.#worker, others: this.#triedBy(input) };
   }
 
-  isPoison(input: { readonly offset: number } | { readonly timer: InstanceId }): boolean {
-    return this.#timesOf(input) >= TRIES_MAX;
+  isPoison(input: InHand): boolean {
+    return this.#triedBy(input).length >= TRIES_MAX;
   }
 
-  #timesOf(input: { readonly offset?: number; readonly timer?: InstanceId }): number {
-    const tried = this.#tried;
-    if (tried === undefined || tried.offset !== input.offset || tried.timer !== input.timer)
-      return 0;
-    return tried.times;
+  #triedBy(input: InHand): readonly string[] {
+    return this.#isTried(input) ? (this.#evidence?.by ?? []) : [];
   }
 
-  /** An input is taken, and what came of it is in the journal. */
-  survived(): void {
+  #isTried({ offset, timer }: InHand): boolean {
+    const tried = this.#evidence?.tried;
+    return tried !== undefined && tried.offset === offset && tried.timer === timer;
+  }
+
+  /**
+   * An input is taken, or rejected, and what came of it is in the journal. What others had in hand is done
+   * with: the next timer of the same instance is another input.
+   */
+  settled(input: InHand): void {
     this.#left -= 1;
+    if (this.#isTried(input)) this.#evidence = { by: [] };
   }
 }
 

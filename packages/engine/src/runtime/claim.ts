@@ -1,4 +1,3 @@
-import { isOperational } from "@millrace/shared/errors/operational";
 import { type Evidence, hungOnBefore } from "./caution.ts";
 import type { EngineHost } from "./engine-host.ts";
 import { OwnershipLost } from "./journal-writer.ts";
@@ -9,7 +8,7 @@ import { Tenure } from "./tenure.ts";
  * Claims a partition, and brings the store up to the claim.
  *
  * @param isGivenUp asked during a long fold; the next claim goes on from what is committed
- * @throws OwnershipLost when it is given up
+ * @throws OwnershipLost when it is given up, or the journal is cut meanwhile
  */
 export async function claim(
   partition: number,
@@ -32,12 +31,8 @@ export async function claim(
   const onFolded = (): void => {
     if (isGivenUp()) throw new OwnershipLost("given up while it was claimed");
   };
-  const parts = { ...host, onFolded };
-  const { folded, held } = await catchUp(parts, partition, claimed).catch((error: unknown) => {
-    if (!isOperational(error, "LOG-006")) throw error;
-    // The owner before is alive, and cuts at its floor: the next claim begins there.
-    throw new OwnershipLost("the journal was cut while it was folded");
-  });
+  const parts = { ...host, foldedMax: host.options.foldedMax, onFolded };
+  const { folded, held } = await catchUp(parts, partition, claimed);
   const { journal: bookmark, input: position } = folded;
   const tenure = { epoch, time, start, bookmark, position, held: held.journal, evidence };
   return new Tenure(partition, tenure, host);

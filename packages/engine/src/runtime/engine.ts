@@ -47,7 +47,8 @@ export class Engine {
   /** Offsets that the group was last told. */
   readonly #told = new Map<number, number>();
   #cancelTick: (() => void) | undefined;
-  #failure: string | undefined;
+  /** Why the input of a partition cannot be read on. */
+  readonly #failures = new Map<number, string>();
   #hungOn: InputInHand | undefined;
 
   constructor(parts: EngineParts) {
@@ -119,7 +120,8 @@ export class Engine {
       revoked: (partitions) => whenStarted(() => this.#revoked(partitions)),
       records: (partition, records) => this.#owners.get(partition)?.arrive(records),
       failed: (error) => {
-        if (isOperational(error, "LOG-006")) this.#failure = messageOf(error);
+        if (isOperational(error, "LOG-006"))
+          this.#failures.set(error.facts.partition, messageOf(error));
         this.#parts.onLine("error", "subscription failed", { why: messageOf(error) });
       },
     });
@@ -157,6 +159,7 @@ export class Engine {
     for (const partition of partitions) {
       const owner = this.#owners.get(partition);
       this.#owners.delete(partition);
+      this.#failures.delete(partition);
       if (owner === undefined) continue;
       const before = this.#stopping.get(partition) ?? Promise.resolve();
       const all = [before, owner.stop()];
@@ -180,7 +183,8 @@ export class Engine {
 
   /** Why the input of a partition cannot be read on, where that is so. */
   get failure(): string | undefined {
-    return this.#failure;
+    const [failure] = this.#failures.values();
+    return failure;
   }
 
   /** Ends at once, as a process that is killed does: nothing is finished, nobody is told. */

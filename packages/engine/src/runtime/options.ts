@@ -37,6 +37,8 @@ export interface EngineOptions {
   readonly checkpointRatio: number;
   /** Journals with fewer records are left alone till then. */
   readonly checkpointRecordsMin: number;
+  /** Of the floors that a checkpoint lists, none are nearer to each other. */
+  readonly floorsApartMs: number;
   /** How long records are kept that nothing needs any more, and how often old ones are deleted. */
   readonly retentionMs: number;
   readonly cutMs: number;
@@ -44,6 +46,8 @@ export interface EngineOptions {
   readonly journalBytesMax: number;
   /** How long an ended instance stays whose flow version is not known here. */
   readonly keepDoneMs: number;
+  /** Instances that a long fold holds before it lets the store catch up. */
+  readonly foldedMax: number;
   /** Pause before a partition that could not be claimed is claimed anew. */
   readonly reclaimMs: number;
 }
@@ -72,9 +76,11 @@ export const defaultEngineOptions: EngineOptions = {
   checkpointMs: 24 * 60 * 60 * 1000,
   checkpointRatio: 4,
   checkpointRecordsMin: 10_000,
+  floorsApartMs: 6 * 60 * 60 * 1000,
   retentionMs: 7 * 24 * 60 * 60 * 1000,
   cutMs: 60 * 60 * 1000,
   journalBytesMax: 4 * 2 ** 30,
   keepDoneMs: 7 * 24 * 60 * 60 * 1000,
+  foldedMax: 5_000,
   reclaimMs: 500,
 };

@@ -75,7 +75,9 @@ export class PartitionOwner {
         await this.#tenure.run();
       } catch (error) {
         if (this.#stopped) return;
-        if (isOperational(error, ...fatal)) return this.#fail(error);
+        // What the log lacks of a tenure that runs, a newer owner has cut.
+        const isOutdated = this.#state === "running" && isOperational(error, "LOG-006");
+        if (isOperational(error, ...fatal) && !isOutdated) return this.#fail(error);
         if (!isExpected(error)) return this.#fail(error);
         this.#host.counters.lost += 1;
         onEvent("warn", "partition claimed anew", {

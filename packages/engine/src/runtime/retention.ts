@@ -34,6 +34,8 @@ export interface RetentionParts {
   readonly committer: Committer;
   readonly position: InputPosition;
   readonly logClock: LogClock;
+  /** All input that the log took before that time is decided. */
+  takenUntil(): EpochMs;
   /** Resolves when nothing is on its way to the journal. */
   settled(): Promise<void>;
 }
@@ -48,9 +50,6 @@ interface Pass {
   cursor: string | undefined;
   isScanned: boolean;
 }
-
-/** Of the floors that a checkpoint lists, none are nearer to each other. */
-const FLOORS_APART_MS = 6 * 60 * 60 * 1000;
 
 export class Retention {
   readonly #parts: RetentionParts;
@@ -158,10 +157,11 @@ export class Retention {
   #floors(): Checkpoint["floors"] {
     if (this.#floor === undefined) return [];
     const { offset, time, checkpoint } = this.#floor;
+    const { floorsApartMs } = this.#parts.host.options;
     const kept: [offset: number, time: EpochMs, input: number][] = [];
     for (const [at, since, input] of checkpoint.floors) {
       if (at < this.#start) continue;
-      if (since - (kept.at(-1)?.[1] ?? Number.NEGATIVE_INFINITY) >= FLOORS_APART_MS)
+      if (since - (kept.at(-1)?.[1] ?? Number.NEGATIVE_INFINITY) >= floorsApartMs)
         kept.push([at, since, input]);
     }
     return [...kept, [offset, time, checkpoint.offset]];
@@ -203,9 +203,10 @@ export class Retention {
   #isExpired(instance: Instance): boolean {
     // What it put aside outlives it.
     if (!isEnded(instance) || Object.keys(instance.owed ?? {}).length > 0) return false;
-    const { host, logClock } = this.#parts;
+    const { host, takenUntil } = this.#parts;
     const keepMs = host.catalogue.version(instance.version)?.keepDoneMs ?? host.options.keepDoneMs;
-    return instance.updatedAt + keepMs <= logClock.now();
+    // What is yet to be decided may have come to it while it was kept.
+    return instance.updatedAt + keepMs <= takenUntil();
   }
 
   /** @returns a record that names the floor: a log that is cut at it must say so */

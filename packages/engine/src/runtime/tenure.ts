@@ -105,6 +105,7 @@ export class Tenure {
       committer: this.#committer,
       position: this.#position,
       logClock: this.#logClock,
+      takenUntil: () => this.#agenda.takenUntil(),
       settled: () => this.#appending,
     });
     this.#caution = new Caution(start.evidence, host.worker);

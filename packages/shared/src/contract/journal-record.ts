@@ -119,10 +119,10 @@ export interface Trying {
   /** Of the event, on `events`. */
   readonly offset?: number;
   readonly timer?: InstanceId;
-  /** How many owners in a row have tried it, this one included. */
-  readonly times: number;
   /** Its process; one that claims anew has not been ended by it. */
   readonly worker: string;
+  /** Processes that had it in hand before, one after the other. */
+  readonly others?: readonly string[];
 }
 
 /** How far the input is, and no more; where owners ended one after the other, what this one has in hand. */

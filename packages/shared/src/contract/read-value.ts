@@ -144,8 +144,8 @@ const values = {
       .object({
         offset: z.int().optional(),
         timer: z.string().optional(),
-        times: z.int(),
         worker: z.string(),
+        others: z.array(z.string()).optional(),
       })
       .optional(),
   }),

@@ -1,0 +1,104 @@
+import type { CommandEffect, Effect } from "@millrace/shared/contract/effect";
+import { owedKey } from "@millrace/shared/core/decide/result";
+import type { Course, Report } from "./invariants.ts";
+import { type Counting, type JournalView, nameOf } from "./journal-view.ts";
+import type { World } from "./world.ts";
+
+/** I5: what steps ask of the world is done, and its outcome taken once. */
+
+/** I5: every effect of a counting step reaches its executor. */
+export function I5_everyEffectIsExecuted(
+  world: World,
+  courses: readonly Course[],
+  report: Report,
+): void {
+  for (const { view, partition } of courses) {
+    for (const [id, { effect, step }] of view.effects) {
+      const done = {
+        command: () => isCommandDone(world, view, id, effect as CommandEffect, step),
+        send: () => isSent(courses, sendStampOf(partition, step, effect)),
+        publish: () => world.isPublished(id),
+        call: () => isCallMade(world, view, id, step),
+        log: () => true,
+      }[effect.kind]();
+      if (!done) report("I5", `${effect.kind} ${id} was not executed`);
+    }
+    I5_outcomesAreTakenOnce(view, report);
+  }
+}
+
+/** I5: of the outcomes of an effect that a flow waits for one is taken, however often it was executed. */
+function I5_outcomesAreTakenOnce(view: JournalView, report: Report): void {
+  const taken = new Set<string>();
+  for (const { kind, body, offset } of view.counting) {
+    if (kind !== "step" || body.cause.kind !== "result" || body.cause.type === "parked") continue;
+    const { effect = "" } = body.cause;
+    const asked = view.effects.get(effect)?.effect as CommandEffect | undefined;
+    if (asked?.owed !== true) continue;
+    if (taken.has(effect)) report("I5", `journal ${offset}: ${effect} ends again`);
+    taken.add(effect);
+  }
+}
+
+/** A call is made, unless it came to nothing before, or its instance waited for it no more. */
+function isCallMade(world: World, view: JournalView, id: string, { offset }: Counting): boolean {
+  if (!isSettled(view, id)) return false;
+  if (world.calls.has(id)) return true;
+  const name = instanceOf(id);
+  const end = view.counting.find(
+    ({ offset: at, body: { instance } }) =>
+      at >= offset &&
+      instance !== undefined &&
+      nameOf(instance) === name &&
+      instance.owed?.[owedKey(id) ?? ""] === undefined,
+  );
+  const { cause } = (end as Counting).body;
+  return cause.effect !== id || /^(error|xstate\.error)\./.test(cause.type);
+}
+
+function instanceOf(id: string): string {
+  return id.split("/").slice(0, 3).join("/");
+}
+
+function isCommandDone(
+  world: World,
+  view: JournalView,
+  id: string,
+  effect: CommandEffect,
+  step: Counting,
+): boolean {
+  if (world.receivedIds.has(id)) return isSettled(view, id);
+  if ((effect.deadline ?? Number.POSITIVE_INFINITY) <= world.scheduler.now)
+    return isSettled(view, id);
+  return effect.supersede && isSuperseded(view, effect, step) && isSettled(view, id);
+}
+
+function isSuperseded(
+  view: JournalView,
+  { name }: CommandEffect,
+  { offset, body }: Counting,
+): boolean {
+  return [...view.effects.values()].some(
+    ({ effect, step }) =>
+      effect.kind === "command" &&
+      effect.name === name &&
+      step.offset > offset &&
+      nameOf(step.body.instance) === nameOf(body.instance),
+  );
+}
+
+/** What is owed is owed no more. */
+function isSettled(view: JournalView, id: string): boolean {
+  const text = view.instance(instanceOf(id)) ?? "{}";
+  const { owed = {} } = JSON.parse(text) as { owed?: Record<string, unknown> };
+  return owed[owedKey(id) ?? ""] === undefined;
+}
+
+/** A `send` is stamped with its place in the journal. */
+function sendStampOf(partition: number, step: Counting, { index }: Effect): string {
+  return `journal/${partition}:${step.offset * 1_000 + index}`;
+}
+
+function isSent(courses: readonly Course[], stamp: string): boolean {
+  return courses.some(({ reference }) => reference.taken.has(stamp));
+}
