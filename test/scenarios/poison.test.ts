@@ -2,6 +2,7 @@ import { InHand, type InputInHand } from "@millrace/engine/runtime/in-hand";
 import { allowAll, type Authorize } from "@millrace/shared/policy/authorize";
 import { Bug } from "@millrace/shared/errors/assert";
 import { describe, expect, test } from "vitest";
+import type { EngineOptions } from "@millrace/engine/runtime/options";
 import { Process, simulate, type World } from "../support/world.ts";
 
 /** The command `bite` stands for a guard that loops, or takes all memory: deciding it ends the process. */
@@ -30,8 +31,26 @@ interface Poisoned {
   deaths(): number;
 }
 
-/** @param watched whether a process leaves word for the next one of what it had in hand at its end */
-async function open(partitions: number, watched = false): Promise<Poisoned> {
+/** Hears of `bad` before the lamp does, and rejects it. */
+const strict = `
+flow: first
+start: [begin]
+strict: true
+inputs:
+  begin: { topic: lamp/+/begin, thing: "\${topic[1]}" }
+  bad: { topic: lamp/+/bad, thing: "\${topic[1]}" }
+machine: { initial: on, states: { on: {} } }
+`;
+
+interface Given {
+  readonly flows?: readonly string[];
+  readonly engine?: Partial<EngineOptions>;
+  /** Whether a process leaves word for the next one of what it had in hand at its end. */
+  readonly watched?: boolean;
+}
+
+async function open(partitions: number, given: Given = {}): Promise<Poisoned> {
+  const { flows = [flow], engine = {}, watched = false } = given;
   let dead = 0;
   const inHand = new InHand();
   let hungOn: InputInHand | undefined;
@@ -43,8 +62,8 @@ async function open(partitions: number, watched = false): Promise<Poisoned> {
     poisoned.world?.crash();
     throw new Bug("the process is no more");
   };
-  const options = { inHand, hungOn: () => hungOn };
-  const world = await simulate({ flows: [flow], partitions, authorize, ...options });
+  const hung = { inHand, hungOn: () => hungOn };
+  const world = await simulate({ flows, partitions, engine, authorize, ...hung });
   poisoned.world = world;
   return { world, deaths: () => dead };
 }
@@ -92,6 +111,20 @@ describe("an input that ends its owners", () => {
     expect(world.rejections().map(({ code }) => code)).toEqual(["poison"]);
   });
 
+  test("may be an event that goes in several turns, of which the first leaves records", async () => {
+    const poisoned = await open(1, { flows: [strict, flow], engine: { turnDeliveriesMax: 1 } });
+    const { world } = poisoned;
+    world.crash();
+    await publishWithoutEngine(world, "lamp/l1/bad");
+    await publishWithoutEngine(world, "lamp/l1/a");
+    await supervise(poisoned);
+    expect(world.instance("lamp/l1").context["n"]).toBe(1);
+    expect(world.rejections().at(-1)?.code).toBe("poison");
+    expect(new Set(world.rejections().map(({ code }) => code))).toEqual(
+      new Set(["no-instance", "poison"]),
+    );
+  });
+
   test("may be a timer: it is taken out of its instance", async () => {
     const poisoned = await open(1);
     const { world } = poisoned;
@@ -110,7 +143,7 @@ describe("an input that ends its owners", () => {
 
 describe("an input that ends its owner, which leaves word of it", () => {
   test("is rejected by the third one, be it an event", async () => {
-    const poisoned = await open(1, true);
+    const poisoned = await open(1, { watched: true });
     const { world } = poisoned;
     await world.publish("lamp/l1/a", {});
     world.crash();
@@ -127,7 +160,7 @@ describe("an input that ends its owner, which leaves word of it", () => {
   });
 
   test("or a timer", async () => {
-    const poisoned = await open(1, true);
+    const poisoned = await open(1, { watched: true });
     const { world } = poisoned;
     await world.publish("lamp/l1/late", {});
     await world.advance(1_000);
