@@ -25,6 +25,8 @@ export interface Installation {
   readonly catalogue: Catalogue;
   readonly registry: Registry;
   readonly events: EventsWriter;
+  /** Whether the store can be reached, as far as is known. */
+  storeConnected(): boolean;
   close(): Promise<void>;
 }
 
@@ -36,7 +38,7 @@ export async function openInstallation(config: Config, line: Line): Promise<Inst
     for (const one of closing.splice(0).toReversed()) await one();
   };
   try {
-    const { log, store, sessions } = await openPorts(config, clock, line, closing);
+    const { log, store, sessions, storeConnected } = await openPorts(config, clock, line, closing);
     const catalogue = new Catalogue(log.partitions, (flow, why) => {
       line("error", "a published flow cannot be compiled by this version", { flow, why });
     });
@@ -45,7 +47,8 @@ export async function openInstallation(config: Config, line: Line): Promise<Inst
     closing.push(async () => events.close());
     await registry.start();
     closing.push(() => registry.stop());
-    return { clock, log, store, sessions, catalogue, registry, events, close };
+    const ports = { log, store, sessions, storeConnected };
+    return { clock, ...ports, catalogue, registry, events, close };
   } catch (error) {
     await close();
     throw error;
@@ -56,6 +59,7 @@ interface Ports {
   readonly log: EventLog;
   readonly store: StateStore;
   readonly sessions: SessionStore;
+  storeConnected(): boolean;
 }
 
 async function openPorts(
@@ -73,7 +77,8 @@ async function openPorts(
     if (stateUrl === logUrl) {
       const store = new LmdbStateStore(environment);
       closing.push(() => store.close());
-      return { log, store, sessions: new MemorySessionStore(clock) };
+      const sessions = new MemorySessionStore(clock);
+      return { log, store, sessions, storeConnected: () => true };
     }
     return { log, ...(await openRedis(config, log.partitions, line, closing)) };
   }
@@ -95,13 +100,21 @@ async function openRedis(
   line: Line,
   closing: (() => Promise<void>)[],
 ): Promise<Omit<Ports, "log">> {
+  let connected = true;
   const redis = await connectRedis(stateUrl, {
     allow,
-    onLost: (why) => line("warn", "the store cannot be reached; waiting for it", { why }),
-    onBack: () => line("info", "the store is back"),
+    onLost: (why) => {
+      connected = false;
+      line("warn", "the store cannot be reached; waiting for it", { why });
+    },
+    onBack: () => {
+      connected = true;
+      line("info", "the store is back");
+    },
   });
   closing.push(() => redis.close());
   const prefix = topicPrefix.replace(/\.$/, "");
   const store = new RedisStateStore(redis.client, { prefix, partitions });
-  return { store, sessions: new RedisSessionStore(redis.client, prefix) };
+  const sessions = new RedisSessionStore(redis.client, prefix);
+  return { store, sessions, storeConnected: () => connected };
 }

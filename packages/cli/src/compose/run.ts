@@ -1,6 +1,7 @@
 import { CallHosts } from "@millrace/engine/dispatch/call-hosts";
 import { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
 import { Engine } from "@millrace/engine/runtime/engine";
+import type { Health } from "@millrace/gateway/api/operations";
 import { startApi } from "@millrace/gateway/api/server";
 import { Gateway, gatewayName } from "@millrace/gateway/main/gateway";
 import { SecretFolder } from "@millrace/shared/adapters/files/secrets";
@@ -14,6 +15,7 @@ import { FlowFolder } from "./flow-folder.ts";
 import { startHealthServer } from "./health-server.ts";
 import { type Installation, openInstallation } from "./installation.ts";
 import type { Line } from "./logger.ts";
+import { ProcessMetrics } from "./metrics.ts";
 import { healthOf, operationsOf, type Roles } from "./operations.ts";
 
 export type Role = "gateway" | "engine" | "dispatcher";
@@ -68,7 +70,8 @@ export async function run(config: Config, roles: readonly Role[], line: Line): P
     if (roles.includes("gateway")) {
       running.gateway = await startGateway(config, installation, directory, line, closing);
     }
-    const http = await startHttp(config, installation, running, line);
+    const metrics = new ProcessMetrics(installation, directory.gateways, running);
+    const http = await startHttp(config, installation, running, metrics, line);
     closing.push(() => http.close());
     const reasons = await untilReady(installation, running);
     const partitions = running.engine?.partitions().length;
@@ -226,16 +229,21 @@ function startHttp(
   { host, httpPort: port, token }: Config,
   installation: Installation,
   roles: Roles,
+  metrics: ProcessMetrics,
   line: Line,
 ): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const onFault = (path: string, why: string): void =>
+    line("error", "a request failed", { path, why });
   if (roles.gateway === undefined) {
-    return startHealthServer({ host, port }, () => healthOf(installation, roles));
+    const health = (): Health => healthOf(installation, roles);
+    return startHealthServer({ host, port, token, health, metrics: () => metrics.text(), onFault });
   }
   return startApi({
     host,
     port,
     token,
     operations: operationsOf(installation, roles),
-    onFault: (path, why) => line("error", "a request failed", { path, why }),
+    metrics: () => metrics.text(),
+    onFault,
   });
 }

@@ -73,12 +73,17 @@ export class Calls {
 
   constructor(parts: UnderWayParts & CallParts & { readonly onLine: LogLine }) {
     this.#parts = parts;
-    this.#pending = new UnderWay(parts);
+    this.#pending = new UnderWay(parts, parts.durations.call);
     this.#lines = new CallLines(parts.clock, parts.options);
   }
 
   get underWay(): number {
     return this.#pending.size;
+  }
+
+  /** Of these, those that are put aside. */
+  get parked(): number {
+    return this.#pending.parked;
   }
 
   /** How many hosts are left alone for a while. */
@@ -113,6 +118,7 @@ export class Calls {
       ...of,
       waits: false,
       settled: false,
+      beganMs: this.#parts.clock.monotonicMs(),
       attempts: 0,
       tries: 0,
       cancels: [],
@@ -242,9 +248,11 @@ export class Calls {
   }
 
   async #fail(call: PendingCall, { afterMs: _afterMs, ...failure }: Failure): Promise<void> {
-    this.#parts.counters.callsFailed += 1;
     const { id, effect, attempts } = call;
     const { reason, message } = failure;
+    const { counters } = this.#parts;
+    counters.callsFailed += 1;
+    counters.callErrors[reason] = (counters.callErrors[reason] ?? 0) + 1;
     const error: CallError = { ...failure, attempts };
     const facts = { effect: id, call: effect.name, reason, attempts, why: message };
     this.#parts.onLine("warn", "a call failed", facts);

@@ -11,6 +11,7 @@ import {
 import { outstanding } from "@millrace/shared/core/outstanding";
 import { filterMatches } from "@millrace/shared/mqtt/filter";
 import type { CommandOutcome, Gateways } from "@millrace/shared/peer/gateways";
+import type { Clock } from "@millrace/shared/ports/clock";
 import type { DispatchCounters, DispatchOptions } from "./options.ts";
 import type { Ticket } from "./progress.ts";
 import type { Results } from "./results.ts";
@@ -40,6 +41,7 @@ interface PendingCommand extends PendingEffect<CommandEffect> {
 export class Commands {
   readonly #gateways: Gateways;
   readonly #results: Results;
+  readonly #clock: Clock;
   readonly #options: DispatchOptions;
   readonly #counters: DispatchCounters;
   readonly #pending: UnderWay<PendingCommand>;
@@ -50,14 +52,20 @@ export class Commands {
   constructor(parts: UnderWayParts & { readonly gateways: Gateways }) {
     this.#gateways = parts.gateways;
     this.#results = parts.results;
+    this.#clock = parts.clock;
     this.#options = parts.options;
     this.#counters = parts.counters;
-    this.#pending = new UnderWay(parts);
+    this.#pending = new UnderWay(parts, parts.durations.command);
     this.#stopListening = parts.gateways.onSubscribed((ns, filter) => this.#subscribed(ns, filter));
   }
 
   get underWay(): number {
     return this.#pending.size;
+  }
+
+  /** Of these, those that are put aside. */
+  get parked(): number {
+    return this.#pending.parked;
   }
 
   /** Begins to deliver an effect of a step that was just read. */
@@ -122,6 +130,7 @@ export class Commands {
       ...of,
       waits: false,
       settled: false,
+      beganMs: this.#clock.monotonicMs(),
       handedOver: false,
       cancels: [],
     });

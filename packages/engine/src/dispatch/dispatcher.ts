@@ -11,12 +11,20 @@ import type { Gateways } from "@millrace/shared/peer/gateways";
 import { type Clock, sleep } from "@millrace/shared/ports/clock";
 import type { EventLog, LogRecord, Subscription, Topic } from "@millrace/shared/ports/event-log";
 import type { StateStore } from "@millrace/shared/ports/state-store";
+import type { Observe } from "@millrace/shared/telemetry/observe";
 import type { LogLine } from "../runtime/engine-host.ts";
 import { startOfDispatch } from "../runtime/floor.ts";
 import { type CallParts, Calls } from "./calls.ts";
 import { Commands } from "./commands.ts";
 import type { DispatchHost } from "./dispatch-host.ts";
-import { type DispatchOptions, defaultDispatchOptions, dispatchCounters } from "./options.ts";
+import { observeCounters, observePending } from "./observed.ts";
+import {
+  type DispatchCounters,
+  type DispatchOptions,
+  defaultDispatchOptions,
+  dispatchCounters,
+  dispatchDurations,
+} from "./options.ts";
 import { PartitionDispatch } from "./partition-dispatch.ts";
 import { Results } from "./results.ts";
 
@@ -37,6 +45,7 @@ const STORE_MOVED_MS = 10;
 /** Executes effects: whatever stands in the journal and counts, at least once. */
 export class Dispatcher {
   readonly counters = dispatchCounters();
+  readonly durations = dispatchDurations();
   readonly #parts: DispatcherParts;
   readonly #options: DispatchOptions;
   readonly #host: DispatchHost;
@@ -56,10 +65,10 @@ export class Dispatcher {
     this.#parts = parts;
     this.#options = { ...defaultDispatchOptions, ...parts.options };
     const { log, clock, events, gateways, onLine } = parts;
-    const { counters } = this;
+    const { counters, durations } = this;
     const options = this.#options;
     const results = new Results(events, log.partitions);
-    const underWay = { results, clock, options, counters };
+    const underWay = { results, clock, options, counters, durations };
     this.#commands = new Commands({ ...underWay, gateways });
     this.#calls = new Calls({ ...underWay, ...parts.calls, onLine });
     this.#host = {
@@ -84,9 +93,25 @@ export class Dispatcher {
   }
 
   /** What it has done, and what it is doing; for health. */
-  get facts(): Readonly<Record<string, number>> {
+  get facts(): DispatchCounters & {
+    readonly callsUnderWay: number;
+    readonly circuitsOpen: number;
+  } {
     const { underWay: callsUnderWay, circuitsOpen } = this.#calls;
     return { ...this.counters, callsUnderWay, circuitsOpen };
+  }
+
+  /** What there is to know of its work now. @param ends where the journal ends, by partition */
+  observe(observe: Observe, ends: ReadonlyMap<number, number>): void {
+    observeCounters(observe, this.counters, this.durations);
+    observePending(observe, this.#commands, this.#calls);
+    observe("millrace.dispatcher.partitions", this.#partitions.size, { state: "running" });
+    observe("millrace.dispatcher.partitions", this.#failed.size, { state: "failed" });
+    for (const { partition, offset } of this.partitions()) {
+      const end = ends.get(partition);
+      if (end !== undefined)
+        observe("millrace.dispatcher.lag", Math.max(0, end - offset), { partition });
+    }
   }
 
   async start(): Promise<void> {

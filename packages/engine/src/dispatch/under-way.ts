@@ -5,7 +5,8 @@ import { type EffectId, type InstanceRef, logKey } from "@millrace/shared/contra
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { owedKey } from "@millrace/shared/core/decide/result";
 import type { Clock } from "@millrace/shared/ports/clock";
-import type { DispatchCounters, DispatchOptions } from "./options.ts";
+import type { Histogram } from "@millrace/shared/telemetry/histogram";
+import type { DispatchCounters, DispatchDurations, DispatchOptions } from "./options.ts";
 import type { Ticket } from "./progress.ts";
 import { type EndOfEffect, RecentOutcomes } from "./recent-outcomes.ts";
 import type { Results } from "./results.ts";
@@ -32,6 +33,8 @@ export interface PendingEffect<E extends CommandEffect | CallEffect> extends Eff
   /** Whether its ticket waits for the journal. */
   waits: boolean;
   settled: boolean;
+  /** When it was begun here, on the monotonic clock. */
+  readonly beganMs: number;
   /** What ends its timers, and whatever else is under way for it. */
   readonly cancels: (() => void)[];
 }
@@ -42,6 +45,7 @@ export interface UnderWayParts {
   readonly clock: Clock;
   readonly options: DispatchOptions;
   readonly counters: DispatchCounters;
+  readonly durations: DispatchDurations;
 }
 
 /**
@@ -56,14 +60,17 @@ export interface UnderWayParts {
  */
 export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<CallEffect>> {
   readonly #parts: UnderWayParts;
+  readonly #durations: Histogram;
   readonly #all = new Map<EffectId, P>();
   /** By the key that the records of their instances have in the journal. */
   readonly #byKey = new Map<string, Set<P>>();
   readonly #ended = new RecentOutcomes();
   #stopped = false;
 
-  constructor(parts: UnderWayParts) {
+  /** @param durations counts how long they took to end */
+  constructor(parts: UnderWayParts, durations: Histogram) {
     this.#parts = parts;
+    this.#durations = durations;
   }
 
   get stopped(): boolean {
@@ -72,6 +79,13 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
 
   get size(): number {
     return this.#all.size;
+  }
+
+  /** How many are put aside. */
+  get parked(): number {
+    let count = 0;
+    for (const { parking } of this.#all.values()) if (parking === "parked") count += 1;
+    return count;
   }
 
   /** How one ended here, if it did so not long ago. */
@@ -156,6 +170,7 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
   ): Promise<void> {
     if (pending.settled) return;
     this.#finish(pending);
+    this.#durations.observeMs(this.#parts.clock.monotonicMs() - pending.beganMs);
     this.#ended.set(pending.id, outcome);
     const written = pending.effect.owed || pending.parking !== "no" || outcome === "refused";
     if (!written) return this.#release(pending);

@@ -2,6 +2,7 @@ import type { Instance } from "@millrace/shared/contract/instance";
 import type { Cause, Checkpoint, Mark, Rejected } from "@millrace/shared/contract/journal-record";
 import { type InstanceId, logKey } from "@millrace/shared/contract/names";
 import type { PositionChange } from "@millrace/shared/contract/position";
+import type { EpochMs } from "@millrace/shared/contract/time";
 import type { Decision } from "@millrace/shared/core/decision";
 import type { InstanceIndex } from "@millrace/shared/ports/state-store";
 import type { Cached } from "./instance-cache.ts";
@@ -45,6 +46,8 @@ export class Batch {
     readonly level: string;
     readonly message: string;
   }[] = [];
+  /** Log times of the inputs of its steps. */
+  readonly stepTimes: EpochMs[] = [];
   /** The latest input with more than one record; no other makes a batch too much for one append. */
   big: BigInput | undefined;
   /** Of the entries, so that a batch is known to be full; a rough 200 for key and header of each. */
@@ -69,6 +72,7 @@ export class Batch {
       if (executed.has(effect.kind)) fx.push(effect.kind);
       else if (effect.kind === "log") this.logs.push({ instance, ...effect });
     }
+    this.stepTimes.push(step.at);
     const place = this.#add("step", instance, json, trace, fx);
     this.#touch(id, cached, instance, instanceJson, place, step.from === null);
   }

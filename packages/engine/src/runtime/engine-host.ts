@@ -6,7 +6,7 @@ import type { Clock } from "@millrace/shared/ports/clock";
 import type { EventLog, Subscription } from "@millrace/shared/ports/event-log";
 import type { StateStore } from "@millrace/shared/ports/state-store";
 import type { Turnstile } from "./caution.ts";
-import type { EngineCounters } from "./counters.ts";
+import type { EngineCounters, EngineDurations } from "./counters.ts";
 import type { EngineOptions } from "./options.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -24,6 +24,7 @@ export interface EngineHost {
   readonly world: World;
   readonly options: EngineOptions;
   readonly counters: EngineCounters;
+  readonly durations: EngineDurations;
   /** Where one partition at a time takes inputs that may end the process. */
   readonly turnstile: Turnstile;
   subscription(): Subscription;

@@ -8,14 +8,24 @@ import type { Authorize } from "@millrace/shared/policy/authorize";
 import { type Clock, randomName } from "@millrace/shared/ports/clock";
 import type { EventLog, Subscription } from "@millrace/shared/ports/event-log";
 import type { StateStore } from "@millrace/shared/ports/state-store";
+import type { Observe } from "@millrace/shared/telemetry/observe";
 import { Turnstile } from "./caution.ts";
-import { engineCounters } from "./counters.ts";
+import { engineCounters, engineDurations } from "./counters.ts";
 import { defaultEngineOptions, type EngineOptions } from "./options.ts";
 import type { EngineHost, LogLevel, LogLine } from "./engine-host.ts";
-import { PartitionOwner } from "./partition-owner.ts";
+import { observeCounters, observePartitions } from "./observed.ts";
+import { type OwnerState, PartitionOwner } from "./partition-owner.ts";
 
 /** The group that shares the partitions of `events` among engines; on Kafka, `millrace-engine`. */
 const ENGINE_GROUP = "engine";
+
+/** One partition that an engine holds. */
+interface EnginePartition {
+  readonly partition: number;
+  readonly state: OwnerState;
+  /** How far its input is decided; undefined while it is not owned. */
+  readonly input: number | undefined;
+}
 
 export interface EngineParts {
   readonly log: EventLog;
@@ -32,6 +42,7 @@ export interface EngineParts {
 /** Turns inputs into steps, for the partitions that the group gives this process. */
 export class Engine {
   readonly counters = engineCounters();
+  readonly durations = engineDurations();
   readonly #parts: EngineParts;
   readonly #owners = new Map<number, PartitionOwner>();
   readonly #host: EngineHost;
@@ -65,6 +76,7 @@ export class Engine {
       },
       options,
       counters: this.counters,
+      durations: this.durations,
       turnstile: new Turnstile(),
       subscription: () => {
         if (this.#subscription === undefined) throw new Error("the engine is not started");
@@ -152,7 +164,7 @@ export class Engine {
   }
 
   /** Partitions held, each with its state; for health and look-ups. */
-  partitions(): readonly { partition: number; state: string; input: number | undefined }[] {
+  partitions(): readonly EnginePartition[] {
     return [...this.#owners.values()]
       .map((owner) => ({
         partition: owner.partition,
@@ -160,6 +172,14 @@ export class Engine {
         input: owner.inputOffset,
       }))
       .sort((a, b) => a.partition - b.partition);
+  }
+
+  /** What there is to know of its work now. @param ends where `events` ends, by partition */
+  observe(observe: Observe, ends: ReadonlyMap<number, number>): void {
+    observeCounters(observe, this.counters, this.durations);
+    observePartitions(observe, [...this.#owners.values()], ends);
+    const { journalBytesMax } = this.#host.options;
+    observe("millrace.engine.journal.size.max", journalBytesMax);
   }
 
   /** Why the input of a partition cannot be read on, where that is so. */

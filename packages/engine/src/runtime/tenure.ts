@@ -7,7 +7,7 @@ import { Batch, type BatchedInstance } from "./batch.ts";
 import { CarefulTurns } from "./careful-turns.ts";
 import { Caution } from "./caution.ts";
 import { Committer } from "./committer.ts";
-import { copyOf } from "./copy.ts";
+import { writeCopies } from "./copy.ts";
 import { type Deliveries, Reader } from "./deliveries.ts";
 import type { EngineHost } from "./engine-host.ts";
 import { InputPosition } from "./input-position.ts";
@@ -18,6 +18,7 @@ import { LogClock } from "./log-clock.ts";
 import { Retention } from "./retention.ts";
 import { storedRejection } from "./stored.ts";
 import type { TenureStart } from "./takeover.ts";
+import { factsOf, type TenureFacts } from "./tenure-facts.ts";
 import { TimerWindow } from "./timer-window.ts";
 import { type Decided, TurnDecider } from "./turn-decider.ts";
 
@@ -79,7 +80,7 @@ export class Tenure {
     this.#reader = new Reader({ partition, partitions, catalogue, world, deliveriesMax });
     this.#position = new InputPosition(position);
     const memory = { cache: this.#cache, timers: this.#timers, position: this.#position };
-    this.#decider = new TurnDecider(host, memory);
+    this.#decider = new TurnDecider(host, { ...memory, logClock: this.#logClock });
     const bounds = { recordsMax: options.arrivedRecordsMax, bytesMax: host.arrivedBytesMax };
     this.#intake = new Intake(partition, position.offset, bounds, () => host.subscription());
     this.#agenda = new Agenda({
@@ -112,7 +113,7 @@ export class Tenure {
       note: (decided) => this.#note(decided),
       decider: this.#decider,
       prepare: (records, more) => this.#prepare(records, more),
-      copy: (toCopy) => this.#copy(toCopy),
+      copy: (toCopy) => writeCopies(toCopy, partition, host),
       append: async (batch) => {
         await this.#append(batch);
         await this.#appending;
@@ -121,14 +122,10 @@ export class Tenure {
   }
 
   #makeCommitter({ epoch, held, bookmark, position }: TenureStart): Committer {
-    const { store, clock, options, counters } = this.#host;
     const host = {
+      ...this.#host,
       partition: this.#partition,
       epoch,
-      store,
-      clock,
-      options,
-      counters,
       moveWindow: () => this.#moveWindow(),
       took: (page: DuePage) => this.#took(page),
       dropped: (id: InstanceId) => this.#cache.forgetIndex(id),
@@ -140,6 +137,18 @@ export class Tenure {
   /** Offset of the next input to decide. */
   get inputOffset(): number {
     return this.#position.offset;
+  }
+
+  /** How it stands now; for metrics. */
+  get facts(): TenureFacts {
+    return factsOf({
+      now: this.#logClock.at(this.#host.clock.monotonicMs()),
+      intake: this.#intake,
+      cache: this.#cache,
+      committer: this.#committer,
+      timers: this.#timers,
+      retention: this.#retention,
+    });
   }
 
   arrive(records: readonly LogRecord[]): void {
@@ -202,7 +211,7 @@ export class Tenure {
     const decided = this.#decider.decide(deliveries, timersBy);
     const { batch, toCopy } = decided;
     this.#note(decided);
-    await this.#copy(toCopy);
+    await writeCopies(toCopy, this.#partition, this.#host);
     if (batch.entries.length > 0) await this.#append(batch);
     this.#cache.evict();
   }
@@ -335,19 +344,6 @@ export class Tenure {
 
   // ---- append
 
-  /** Copies go out, and are acknowledged, before the journal says that their record is done (T4). */
-  async #copy(toCopy: readonly Deliveries[]): Promise<void> {
-    const writes: Promise<unknown>[] = [];
-    for (const { record, header, copyTo } of toCopy) {
-      if (header === undefined) continue;
-      for (const target of copyTo) {
-        writes.push(this.#host.events.write(target, copyOf(record, header, this.#partition)));
-        this.#host.counters.copies += 1;
-      }
-    }
-    if (writes.length > 0) await Promise.all(writes);
-  }
-
   /** Sends a batch once the one before it is acknowledged, and does not wait for its own answer. */
   async #append(batch: Batch): Promise<void> {
     const { change, position } = this.#position.journal();
@@ -365,9 +361,13 @@ export class Tenure {
     change: PositionChange,
     position: Position,
   ): Promise<void> {
+    const { counters, durations, onLog, clock } = this.#host;
+    const sentMs = clock.monotonicMs();
     const appended = await this.#writer.append(batch.entries, change, batch.big);
-    const { counters, onLog } = this.#host;
+    const now = clock.monotonicMs();
     counters.appends += 1;
+    durations.append.observeMs(now - sentMs);
+    for (const at of batch.stepTimes) durations.step.observeMs(this.#logClock.at(now) - at);
     this.#logClock.learn(appended.time);
     const changes = instances.map(({ cached, records, steps: places, ...one }) => {
       const steps = places.map((place) => appended.offset + place);

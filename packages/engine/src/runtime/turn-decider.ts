@@ -9,12 +9,13 @@ import type { Decision } from "@millrace/shared/core/decision";
 import { assert } from "@millrace/shared/errors/assert";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import { Batch, causeOfFault } from "./batch.ts";
-import { countIgnored } from "./counters.ts";
+import { countIgnored, countRejected } from "./counters.ts";
 import type { Deliveries, Delivery } from "./deliveries.ts";
 import { bytesOf, payloadAsCame, type Reading } from "./device-reading.ts";
 import type { EngineHost } from "./engine-host.ts";
 import type { InputPosition } from "./input-position.ts";
 import type { Cached, InstanceCache } from "./instance-cache.ts";
+import type { LogClock } from "./log-clock.ts";
 import type { TimerWindow } from "./timer-window.ts";
 
 export interface Decided {
@@ -30,6 +31,7 @@ export interface PartitionMemory {
   readonly cache: InstanceCache;
   readonly timers: TimerWindow;
   readonly position: InputPosition;
+  readonly logClock: LogClock;
 }
 
 /**
@@ -41,14 +43,16 @@ export class TurnDecider {
   readonly #cache: InstanceCache;
   readonly #timers: TimerWindow;
   readonly #position: InputPosition;
+  readonly #logClock: LogClock;
   /** Instances that this turn has looked at. */
   #used: Cached[] = [];
 
-  constructor(host: EngineHost, { cache, timers, position }: PartitionMemory) {
+  constructor(host: EngineHost, { cache, timers, position, logClock }: PartitionMemory) {
     this.#host = host;
     this.#cache = cache;
     this.#timers = timers;
     this.#position = position;
+    this.#logClock = logClock;
   }
 
   /**
@@ -121,8 +125,11 @@ export class TurnDecider {
     // Its reminder is of a timer that is gone: what others have to fire until then comes first.
     if (actual > due) return this.#timers.putBack(id, actual);
     const when = at ?? actual;
-    if (this.#fire(batch, id, cached, instance, when)) this.#timers.remind(id, cached.due);
-    else this.#timers.putBack(id, when + this.#host.options.unknownVersionMs);
+    const { clock, durations, options } = this.#host;
+    if (this.#fire(batch, id, cached, instance, when)) {
+      durations.lateness.observeMs(this.#logClock.at(clock.monotonicMs()) - actual);
+      this.#timers.remind(id, cached.due);
+    } else this.#timers.putBack(id, when + options.unknownVersionMs);
   }
 
   /** Decides one timer that was taken from the window. */
@@ -159,7 +166,7 @@ export class TurnDecider {
     const rejected = { at, cause, code: "poison", detail, ns, payload: bytesOf(value) } as const;
     batch.addRejection(undefined, undefined, rejected, read?.trace);
     this.#host.counters.records += 1;
-    this.#host.counters.rejected += 1;
+    countRejected(this.#host.counters, rejected.code);
     this.#position.move(offset + 1, at, this.#host.clock.monotonicMs(), read);
     return batch;
   }
@@ -199,7 +206,7 @@ export class TurnDecider {
         { at, cause, code, detail, ns, payload, ...of },
         trace,
       );
-      counters.rejected += 1;
+      countRejected(counters, code);
     }
     for (const delivery of one.deliveries) this.#deliver(batch, delivery, trace);
     if (one.more) return true;
@@ -242,7 +249,7 @@ export class TurnDecider {
       case "ignored":
         return countIgnored(counters, decision.why);
       case "rejected":
-        counters.rejected += 1;
+        countRejected(counters, decision.rejected.code);
         return batch.addRejection(id, cached, decision.rejected, trace);
       case "step":
         counters.steps += 1;

@@ -33,6 +33,8 @@ export interface ApiOptions {
   /** The bearer token that `/v1` asks for; none on loopback, where nobody is asked. */
   readonly token: string | undefined;
   readonly operations: Operations;
+  /** The metrics of the process, as Prometheus reads them. */
+  readonly metrics: () => Promise<string>;
   /** Told of an answer that was our fault. */
   readonly onFault: (path: string, why: string) => void;
 }
@@ -42,6 +44,7 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
+export const PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8";
 const BODY_BYTES_MAX = 256 * 1024;
 
 /**
@@ -63,6 +66,7 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
   app.removeContentTypeParser("text/plain"); // a body is JSON
   answerInProblems(app, options);
   serveHealth(app, options.operations);
+  serveMetrics(app, options);
   await app.register(async (v1) => serveV1(v1, options), { prefix: "/v1" });
   try {
     await app.listen({ host, port });
@@ -113,6 +117,14 @@ function serveHealth(app: FastifyInstance, operations: Operations): void {
     return reply
       .code(ready ? 200 : 503)
       .send({ status: ready ? "ready" : "not ready", reasons, ...facts });
+  });
+}
+
+/** Metrics name partitions and say how much there is: whoever may not ask `/v1` may not see them. */
+function serveMetrics(app: FastifyInstance, { metrics, token }: ApiOptions): void {
+  app.get("/metrics", async (request, reply) => {
+    if (token !== undefined) refuseStrangers(request, token);
+    return reply.type(PROMETHEUS_TEXT).send(await metrics());
   });
 }
 

@@ -7,6 +7,7 @@ import type { CommandMessage, GatewayLink } from "@millrace/shared/peer/gateways
 import { type Clock, randomName, within } from "@millrace/shared/ports/clock";
 import type { EventLog } from "@millrace/shared/ports/event-log";
 import type { SessionHolder, SessionStore } from "@millrace/shared/ports/session-store";
+import type { Observe } from "@millrace/shared/telemetry/observe";
 import { refuse } from "../admit/refusals.ts";
 import { isSameSecret } from "../admit/same-secret.ts";
 import { Ingest } from "../ingest/ingest.ts";
@@ -21,6 +22,7 @@ import type { MqttLimits } from "../listen/limits.ts";
 import { type MqttListener, type MqttStats, startMqttListener } from "../listen/listener.ts";
 import { PeerListener } from "../peer/peer-listener.ts";
 import { propertiesFromJson, propertiesToJson } from "../peer/properties.ts";
+import { observeMqtt } from "./observed.ts";
 import { ownUrl } from "./own-url.ts";
 
 export interface GatewayParts {
@@ -136,6 +138,11 @@ export class Gateway {
       unmatched: this.#ingest.unmatched,
       queuedBytes: this.#parts.events.queuedBytes,
     };
+  }
+
+  /** What there is to know of its work now. */
+  observe(observe: Observe): void {
+    observeMqtt(observe, this.stats);
   }
 
   async #deliver(command: CommandMessage): ReturnType<GatewayLink["deliver"]> {

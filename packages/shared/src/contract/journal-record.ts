@@ -70,23 +70,25 @@ export interface Step {
   readonly instance: Instance;
 }
 
-export type RejectionCode =
-  | "malformed-record"
-  | "bad-payload"
-  | "schema"
-  | "bad-thing"
-  | "bad-key"
-  | "expression"
-  | "no-instance"
-  | "unknown-event"
-  | "unknown-version"
-  | "context-too-big"
-  | "step-too-big"
-  | "too-many-effects"
-  | "microsteps"
-  | "bad-effect"
-  | "effect-failed"
-  | "poison";
+export const rejectionCodes = [
+  "malformed-record",
+  "bad-payload",
+  "schema",
+  "bad-thing",
+  "bad-key",
+  "expression",
+  "no-instance",
+  "unknown-event",
+  "unknown-version",
+  "context-too-big",
+  "step-too-big",
+  "too-many-effects",
+  "microsteps",
+  "bad-effect",
+  "effect-failed",
+  "poison",
+] as const;
+export type RejectionCode = (typeof rejectionCodes)[number];
 
 /** An input that could not be taken. The instance stays as it was, but for a timer that fired. */
 export interface Rejected {

@@ -1,6 +1,8 @@
 import { isOperational } from "../errors/operational.ts";
 import { type Clock, randomName } from "../ports/clock.ts";
 import type { Appended, EventLog, NewRecord } from "../ports/event-log.ts";
+import { Histogram } from "../telemetry/histogram.ts";
+import type { Observe } from "../telemetry/observe.ts";
 
 /**
  * The one way into the `events` log for everything in a process: what devices publish, what people
@@ -51,6 +53,8 @@ export class EventsWriter {
   readonly #options: EventsWriterOptions;
   readonly #queues: Queue[];
   readonly #relief = new Set<() => void>();
+  readonly #durations = new Histogram();
+  #repeats = 0;
   #n = 0;
   #queuedBytes = 0;
   #wasCongested = false;
@@ -72,6 +76,13 @@ export class EventsWriter {
 
   get queuedBytes(): number {
     return this.#queuedBytes;
+  }
+
+  /** What there is to know of its work now. */
+  observe(observe: Observe): void {
+    observe("millrace.events.queued", this.#queuedBytes);
+    observe("millrace.events.append.duration", this.#durations);
+    observe("millrace.events.append.repeats", this.#repeats);
   }
 
   get congested(): boolean {
@@ -124,9 +135,11 @@ export class EventsWriter {
 
   async #appendUntilAnswered(partition: number, batch: readonly Waiting[]): Promise<void> {
     const records = batch.map(({ record }) => record);
+    const sentMs = this.#clock.monotonicMs();
     for (;;) {
       try {
         const appended = await this.#log.append("events", partition, records);
+        this.#durations.observeMs(this.#clock.monotonicMs() - sentMs);
         for (const [i, { resolve }] of batch.entries()) {
           resolve({ offset: appended.offset + i, time: appended.time });
         }
@@ -134,6 +147,7 @@ export class EventsWriter {
       } catch (error) {
         if (isOperational(error, "LOG-003")) return this.#refuse(partition, batch, error);
         if (this.#closed) return rejectAll(batch, error);
+        this.#repeats += 1;
         await new Promise<void>((resolve) => this.#clock.after(this.#options.repeatMs, resolve));
       }
     }

@@ -49,6 +49,10 @@ export class PeerLink implements GatewayLink {
     this.#connect();
   }
 
+  get connected(): boolean {
+    return this.#open;
+  }
+
   get url(): string {
     return this.#options.url;
   }

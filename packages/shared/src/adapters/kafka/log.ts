@@ -237,10 +237,20 @@ export class KafkaLog implements EventLog {
   }
 
   async bounds(topic: Topic, partition: number): Promise<Bounds> {
-    const offsets = await this.#asked(() => this.#admin.fetchTopicOffsets(this.#name(topic)));
-    const found = offsets.find((one) => one.partition === partition);
+    const found = (await this.#offsets(topic))[partition];
     if (found === undefined) throw new RangeError(`${topic} has no partition ${partition}`);
-    return { start: Number(found.low), end: Number(found.high) };
+    return found;
+  }
+
+  async ends(topic: Topic): Promise<readonly number[]> {
+    return (await this.#offsets(topic)).map(({ end }) => end);
+  }
+
+  async #offsets(topic: Topic): Promise<Bounds[]> {
+    const found = await this.#asked(() => this.#admin.fetchTopicOffsets(this.#name(topic)));
+    return found
+      .sort((a, b) => a.partition - b.partition)
+      .map(({ low, high }) => ({ start: Number(low), end: Number(high) }));
   }
 
   async bookmarked(
