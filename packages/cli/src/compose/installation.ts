@@ -12,6 +12,7 @@ import { Registry } from "@millrace/shared/log/registry";
 import { type Clock, systemClock } from "@millrace/shared/ports/clock";
 import type { EventLog } from "@millrace/shared/ports/event-log";
 import type { SessionStore } from "@millrace/shared/ports/session-store";
+import type { Tracer } from "@millrace/shared/ports/tracer";
 import type { StateStore } from "@millrace/shared/ports/state-store";
 import type { Config } from "../config/settings.ts";
 import type { Line } from "./logger.ts";
@@ -31,7 +32,11 @@ export interface Installation {
 }
 
 /** Opens the servers, or the folder, that the settings name. @throws OperationalError */
-export async function openInstallation(config: Config, line: Line): Promise<Installation> {
+export async function openInstallation(
+  config: Config,
+  line: Line,
+  tracer?: Tracer,
+): Promise<Installation> {
   const clock = systemClock;
   const closing: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
@@ -43,7 +48,7 @@ export async function openInstallation(config: Config, line: Line): Promise<Inst
       line("error", "a published flow cannot be compiled by this version", { flow, why });
     });
     const registry = new Registry(log, catalogue, clock);
-    const events = new EventsWriter(log, clock);
+    const events = new EventsWriter(log, clock, { tracer });
     closing.push(async () => events.close());
     await registry.start();
     closing.push(() => registry.stop());

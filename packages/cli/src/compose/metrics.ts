@@ -12,23 +12,21 @@ export class ProcessMetrics {
   readonly #roles: Roles;
   readonly #ends: LogEnds;
   readonly #startMs: number;
+  readonly #process: Readonly<Record<string, string>>;
 
-  constructor(installation: Installation, directory: GatewayDirectory, roles: Roles) {
+  /** @param about who speaks, for the labels of `target_info` */
+  constructor(
+    installation: Installation,
+    directory: GatewayDirectory,
+    roles: Roles,
+    about: Readonly<Record<string, string>>,
+  ) {
+    this.#process = about;
     this.#installation = installation;
     this.#directory = directory;
     this.#roles = roles;
     this.#ends = new LogEnds(installation);
     this.#startMs = installation.clock.wallMs() - process.uptime() * 1_000;
-  }
-
-  /** Who speaks: the name that the records of this process carry, and what it does. */
-  get process(): Readonly<Record<string, string>> {
-    const roles = Object.keys(this.#roles).sort().join(",");
-    return {
-      "service.name": "millrace",
-      "service.instance.id": this.#installation.events.name,
-      "millrace.roles": roles,
-    };
   }
 
   /** When the counters began, and now; epoch ms. */
@@ -57,7 +55,7 @@ export class ProcessMetrics {
       import("@millrace/shared/adapters/opentelemetry/prometheus"),
       this.snapshot(),
     ]);
-    return writePrometheus(snapshot, this.period, this.process);
+    return writePrometheus(snapshot, this.period, this.#process);
   }
 
   #observeProcess(observe: Observe): void {

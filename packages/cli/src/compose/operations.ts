@@ -13,6 +13,8 @@ import type {
 } from "@millrace/gateway/api/operations";
 import type { Gateway } from "@millrace/gateway/main/gateway";
 import { type InstanceRef, instanceId, logKey } from "@millrace/shared/contract/names";
+import { newTrace, traceIdOf } from "@millrace/shared/contract/trace";
+import type { Tracer } from "@millrace/shared/ports/tracer";
 import { partitionOf } from "@millrace/shared/contract/partition";
 import type { CatalogueEntry } from "@millrace/shared/flow/catalogue";
 import type { Deployment } from "@millrace/shared/flow/deployments";
@@ -27,7 +29,11 @@ export interface Roles {
 }
 
 /** Answers what people and programs ask, from the store, the journal and the registry. */
-export function operationsOf(installation: Installation, roles: Roles): Operations {
+export function operationsOf(
+  installation: Installation,
+  roles: Roles,
+  tracer?: Tracer,
+): Operations {
   const { log, store, clock, catalogue, events } = installation;
   const history = new History({ log, store, clock });
   const partitionFor = (ref: InstanceRef): number =>
@@ -57,15 +63,21 @@ export function operationsOf(installation: Installation, roles: Roles): Operatio
       const { steps, next } = await history.page(ref, query);
       return { steps: steps.map(historyStep), ...(next !== undefined && { next }) };
     },
-    async signal({ ns, flow, key }, { type, payload, id: given }) {
+    async signal(to, { type, payload, id: given, trace: parent }) {
       const id = given ?? randomName(clock, "s");
-      const partition = partitionFor({ ns, flow, key });
-      const header = { v: 1, kind: "signal", ns, flow, key, type, id, ...events.stamp() };
-      const { offset } = await events.write(partition, {
+      const partition = partitionFor(to);
+      const attributes = { "millrace.instance": instanceId(to), "millrace.effect.name": type };
+      const root = tracer?.root("signal", parent, { attributes });
+      const trace = root?.trace ?? parent ?? newTrace(() => clock.random());
+      const { ns, flow, key } = to;
+      const stamped = { ns, flow, key, type, id, ...events.stamp(), trace };
+      const record = {
         key: logKey(ns, key),
-        header: JSON.stringify(header),
+        header: JSON.stringify({ v: 1, kind: "signal", ...stamped }),
         value: JSON.stringify(payload),
-      });
+      };
+      const { offset } = await events.write(partition, record, trace);
+      root?.span?.end();
       return { id, partition, offset };
     },
     health: async () => healthOf(installation, roles),
@@ -112,6 +124,7 @@ function flowInfo({ flow, origin, retired }: CatalogueEntry): FlowInfo {
 
 function historyStep({ step, trace }: RecordedStep): HistoryStep {
   const { at, cause, from, effects, instance } = step;
+  const traceId = traceIdOf(trace);
   return {
     seq: instance.seq,
     at,
@@ -120,7 +133,7 @@ function historyStep({ step, trace }: RecordedStep): HistoryStep {
     to: instance.state,
     effects: effects.map(({ verdict: _verdict, ...effect }) => effect),
     verdicts: effects.map(({ index, verdict }) => ({ effect: index, ...verdict })),
-    ...(trace !== undefined && { traceId: trace.split("-")[1] ?? trace }),
+    ...(traceId !== undefined && { traceId }),
     context: instance.context,
   };
 }

@@ -9,6 +9,7 @@ import { UndiciClient } from "@millrace/shared/adapters/http/client";
 import { GatewayDirectory } from "@millrace/shared/peer/directory";
 import { allowAll } from "@millrace/shared/policy/authorize";
 import { messageOf } from "@millrace/shared/errors/operational";
+import type { Tracer } from "@millrace/shared/ports/tracer";
 import { sleep } from "@millrace/shared/ports/clock";
 import type { Config } from "../config/settings.ts";
 import { FlowFolder } from "./flow-folder.ts";
@@ -16,6 +17,7 @@ import { startHealthServer } from "./health-server.ts";
 import { type Installation, openInstallation } from "./installation.ts";
 import type { Line } from "./logger.ts";
 import { ProcessMetrics } from "./metrics.ts";
+import { openTelemetry } from "./telemetry.ts";
 import { healthOf, operationsOf, type Roles } from "./operations.ts";
 
 export type Role = "gateway" | "engine" | "dispatcher";
@@ -51,27 +53,23 @@ export async function run(config: Config, roles: readonly Role[], line: Line): P
     }
   };
   try {
-    const installation = await openInstallation(config, line);
+    const telemetry = await openTelemetry(config, roles, line);
+    closing.push(() => telemetry.stop());
+    const { tracer } = telemetry;
+    const installation = await openInstallation(config, line, tracer);
     closing.push(() => installation.close());
+    const parts = { config, installation, tracer, line, closing };
     await publishFlows(config, installation, line, closing);
     const running: Roles = {};
     const directory = await startDirectory(config, installation, roles, line, closing);
-    if (roles.includes("engine"))
-      running.engine = await startEngine(config, installation, line, closing);
-    if (roles.includes("dispatcher")) {
-      running.dispatcher = await startDispatcher(
-        config,
-        installation,
-        directory.gateways,
-        line,
-        closing,
-      );
-    }
-    if (roles.includes("gateway")) {
-      running.gateway = await startGateway(config, installation, directory, line, closing);
-    }
-    const metrics = new ProcessMetrics(installation, directory.gateways, running);
-    const http = await startHttp(config, installation, running, metrics, line);
+    if (roles.includes("engine")) running.engine = await startEngine(parts);
+    if (roles.includes("dispatcher"))
+      running.dispatcher = await startDispatcher(parts, directory.gateways);
+    if (roles.includes("gateway")) running.gateway = await startGateway(parts, directory);
+    const { process } = telemetry;
+    const metrics = new ProcessMetrics(installation, directory.gateways, running, process);
+    telemetry.startMetrics(metrics);
+    const http = await startHttp(parts, running, metrics);
     closing.push(() => http.close());
     const reasons = await untilReady(installation, running);
     const partitions = running.engine?.partitions().length;
@@ -87,6 +85,15 @@ export async function run(config: Config, roles: readonly Role[], line: Line): P
 }
 
 type Closing = (() => Promise<void>)[];
+
+/** What every role of a process is started with. */
+interface Parts {
+  readonly config: Config;
+  readonly installation: Installation;
+  readonly tracer: Tracer | undefined;
+  readonly line: Line;
+  readonly closing: Closing;
+}
 
 /** How long a start waits for its partitions; it serves all the same when they take longer. */
 const READY_MS_MAX = 15_000;
@@ -145,12 +152,14 @@ async function startDirectory(
   return { gateways, self };
 }
 
-async function startEngine(
-  { retention: retentionMs, journalBytesMax }: Config,
-  installation: Installation,
-  line: Line,
-  closing: Closing,
-): Promise<Engine> {
+async function startEngine({
+  config,
+  installation,
+  tracer,
+  line,
+  closing,
+}: Parts): Promise<Engine> {
+  const { retention: retentionMs, journalBytesMax } = config;
   const { log, store, clock, catalogue, events, registry } = installation;
   const engine = new Engine({
     log,
@@ -158,6 +167,7 @@ async function startEngine(
     clock,
     catalogue,
     events,
+    tracer,
     authorize: allowAll,
     options: { retentionMs, journalBytesMax },
     onLine: line,
@@ -169,12 +179,11 @@ async function startEngine(
 }
 
 async function startDispatcher(
-  { callHosts, secrets: folder }: Config,
-  { log, store, clock, events }: Installation,
+  { config, installation, tracer, line, closing }: Parts,
   gateways: GatewayDirectory,
-  line: Line,
-  closing: Closing,
 ): Promise<Dispatcher> {
+  const { callHosts, secrets: folder } = config;
+  const { log, store, clock, events } = installation;
   const hosts = new CallHosts(callHosts);
   const http = new UndiciClient({ allows: hosts.allowsAddress });
   closing.push(() => http.close());
@@ -184,6 +193,7 @@ async function startDispatcher(
     store,
     clock,
     events,
+    tracer,
     gateways,
     calls: { http, hosts, secrets },
     onLine: line,
@@ -194,12 +204,10 @@ async function startDispatcher(
 }
 
 async function startGateway(
-  config: Config,
-  { log, sessions, catalogue, events, clock }: Installation,
+  { config, installation, tracer, line, closing }: Parts,
   { gateways: directory, self }: Directory,
-  line: Line,
-  closing: Closing,
 ): Promise<Gateway> {
+  const { log, sessions, catalogue, events, clock } = installation;
   const { host, mqttPort, peerUrl, token, keepUnmatched } = config;
   const peerPort = peerUrl === undefined ? 0 : Number(peerUrl.split(":").at(-1));
   const gateway = await Gateway.start({
@@ -209,6 +217,7 @@ async function startGateway(
     events,
     directory,
     clock,
+    tracer,
     settings: {
       name: self,
       host,
@@ -226,12 +235,11 @@ async function startGateway(
 
 /** Gateways serve the API; other roles serve health alone. */
 function startHttp(
-  { host, httpPort: port, token }: Config,
-  installation: Installation,
+  { config, installation, tracer, line }: Parts,
   roles: Roles,
   metrics: ProcessMetrics,
-  line: Line,
 ): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const { host, httpPort: port, token } = config;
   const onFault = (path: string, why: string): void =>
     line("error", "a request failed", { path, why });
   if (roles.gateway === undefined) {
@@ -242,7 +250,7 @@ function startHttp(
     host,
     port,
     token,
-    operations: operationsOf(installation, roles),
+    operations: operationsOf(installation, roles, tracer),
     metrics: () => metrics.text(),
     onFault,
   });

@@ -1,7 +1,9 @@
 import type { CallError, CallErrorReason } from "@millrace/shared/contract/call-result";
 import type { CallEffect, CallRequest } from "@millrace/shared/contract/effect";
 import type { Instance } from "@millrace/shared/contract/instance";
+import { traceFacts } from "@millrace/shared/contract/trace";
 import type { Json } from "@millrace/shared/contract/json";
+import type { EffectId } from "@millrace/shared/contract/names";
 import { outstanding } from "@millrace/shared/core/outstanding";
 import {
   type HttpClient,
@@ -21,6 +23,7 @@ import {
   urlOf,
   withSecrets,
 } from "./call-http.ts";
+import { beginEffect, beginRequest, endRequest, tracedRequest } from "./effect-spans.ts";
 import { CallLines, type LineRefusal, type Turn } from "./call-line.ts";
 import type { Ticket } from "./progress.ts";
 import {
@@ -91,9 +94,12 @@ export class Calls {
     return this.#lines.open;
   }
 
+  has(id: EffectId): boolean {
+    return this.#pending.has(id);
+  }
+
   /** Begins to make a call of a step that was just read. */
   begin(of: EffectOrigin, effect: CallEffect, ticket: Ticket): void {
-    if (this.#pending.has(of.id)) return;
     ticket.add();
     const call = this.#add({ ...of, effect, ticket, parking: "no" });
     this.#pending.parkLater(call);
@@ -108,7 +114,9 @@ export class Calls {
       // It ended here before the request to put it aside was taken: its result is on its way.
       if (this.#pending.endedAs(id) !== undefined) continue;
       const effect = owed.parked as unknown as CallEffect;
-      const of = { ...from, id, to: { ns, flow, key }, effect, trace: undefined };
+      const to = { ns, flow, key };
+      const { trace, span } = beginEffect(this.#parts.tracer, effect, effect.trace, { id, to });
+      const of = { ...from, id, to, effect, trace, span };
       void this.#try(this.#add({ ...of, ticket: undefined, parking: "parked" }));
     }
   }
@@ -190,11 +198,13 @@ export class Calls {
     });
     call.cancels.push(cancelTimeout, () => abort.abort());
     call.attempts += 1;
+    const span = beginRequest(this.#parts.tracer, call.trace, request, host, call.attempts);
     const bodyBytesMax = options.callBodyBytesMax;
     const response = await http
-      .send({ ...request, bodyBytesMax, signal: abort.signal })
+      .send({ ...tracedRequest(request, call.trace, span), bodyBytesMax, signal: abort.signal })
       .catch((error: unknown) => failureOf(error, timedOut, host, timeoutMs));
     cancelTimeout();
+    endRequest(span, response);
     if (call.settled) {
       turn.end("unknown");
       return;
@@ -254,7 +264,10 @@ export class Calls {
     counters.callsFailed += 1;
     counters.callErrors[reason] = (counters.callErrors[reason] ?? 0) + 1;
     const error: CallError = { ...failure, attempts };
-    const facts = { effect: id, call: effect.name, reason, attempts, why: message };
+    const facts = {
+      ...{ effect: id, call: effect.name, reason, attempts, why: message },
+      ...traceFacts(call.trace),
+    };
     this.#parts.onLine("warn", "a call failed", facts);
     await this.#pending.settle(call, "error", { error });
   }

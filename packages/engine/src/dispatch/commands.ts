@@ -11,7 +11,9 @@ import {
 import { outstanding } from "@millrace/shared/core/outstanding";
 import { filterMatches } from "@millrace/shared/mqtt/filter";
 import type { CommandOutcome, Gateways } from "@millrace/shared/peer/gateways";
+import type { Tracer } from "@millrace/shared/ports/tracer";
 import type { Clock } from "@millrace/shared/ports/clock";
+import { beginEffect } from "./effect-spans.ts";
 import type { DispatchCounters, DispatchOptions } from "./options.ts";
 import type { Ticket } from "./progress.ts";
 import type { Results } from "./results.ts";
@@ -42,6 +44,7 @@ export class Commands {
   readonly #gateways: Gateways;
   readonly #results: Results;
   readonly #clock: Clock;
+  readonly #tracer: Tracer | undefined;
   readonly #options: DispatchOptions;
   readonly #counters: DispatchCounters;
   readonly #pending: UnderWay<PendingCommand>;
@@ -53,6 +56,7 @@ export class Commands {
     this.#gateways = parts.gateways;
     this.#results = parts.results;
     this.#clock = parts.clock;
+    this.#tracer = parts.tracer;
     this.#options = parts.options;
     this.#counters = parts.counters;
     this.#pending = new UnderWay(parts, parts.durations.command);
@@ -68,9 +72,12 @@ export class Commands {
     return this.#pending.parked;
   }
 
+  has(id: EffectId): boolean {
+    return this.#pending.has(id);
+  }
+
   /** Begins to deliver an effect of a step that was just read. */
   begin(of: EffectOrigin, effect: CommandEffect, ticket: Ticket, instance: Instance): void {
-    if (this.#pending.has(of.id)) return;
     ticket.add();
     const command = this.#add({ ...of, effect, ticket, parking: "no" });
     if (effect.supersede) {
@@ -108,10 +115,12 @@ export class Commands {
       if (ended !== undefined) {
         // It ended here before the request to put it aside was taken, perhaps that of another dispatcher.
         // A refusal was told already, and told again it would count as another.
-        if (ended !== "refused") void isWritten(this.#results.settle(to, id, ended, {}, undefined));
+        if (ended !== "refused")
+          void isWritten(this.#results.settle(to, id, ended, {}, effect.trace));
         continue;
       }
-      const of = { ...from, id, to, effect, trace: undefined };
+      const { trace, span } = beginEffect(this.#tracer, effect, effect.trace, { id, to });
+      const of = { ...from, id, to, effect, trace, span };
       // What replaced it has said so, or says so again when it is read anew.
       if (this.#replaces(from.partition, of)) continue;
       const command = this.#add({ ...of, ticket: undefined, parking: "parked" });
@@ -160,6 +169,7 @@ export class Commands {
       payload: encode(effect),
       qos: effect.qos,
       id,
+      ...(command.span && { trace: command.span.trace }),
     };
     const outcomes = await Promise.all(
       links.map((link) => link.deliver(message).catch((): CommandOutcome => ({ outcome: "none" }))),

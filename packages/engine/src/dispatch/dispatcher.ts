@@ -10,6 +10,7 @@ import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { Gateways } from "@millrace/shared/peer/gateways";
 import { type Clock, sleep } from "@millrace/shared/ports/clock";
 import type { EventLog, LogRecord, Subscription, Topic } from "@millrace/shared/ports/event-log";
+import type { Tracer } from "@millrace/shared/ports/tracer";
 import type { StateStore } from "@millrace/shared/ports/state-store";
 import type { Observe } from "@millrace/shared/telemetry/observe";
 import type { LogLine } from "../runtime/engine-host.ts";
@@ -34,6 +35,7 @@ export interface DispatcherParts {
   readonly clock: Clock;
   readonly events: EventsWriter;
   readonly gateways: Gateways;
+  readonly tracer?: Tracer | undefined;
   readonly calls: CallParts;
   readonly options?: Partial<DispatchOptions>;
   readonly onLine: LogLine;
@@ -64,11 +66,11 @@ export class Dispatcher {
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
     this.#options = { ...defaultDispatchOptions, ...parts.options };
-    const { log, clock, events, gateways, onLine } = parts;
+    const { log, clock, events, gateways, tracer, onLine } = parts;
     const { counters, durations } = this;
     const options = this.#options;
     const results = new Results(events, log.partitions);
-    const underWay = { results, clock, options, counters, durations };
+    const underWay = { results, clock, tracer, options, counters, durations };
     this.#commands = new Commands({ ...underWay, gateways });
     this.#calls = new Calls({ ...underWay, ...parts.calls, onLine });
     this.#host = {
@@ -78,6 +80,7 @@ export class Dispatcher {
       calls: this.#calls,
       results,
       clock,
+      tracer,
       options,
       counters,
       onLine,

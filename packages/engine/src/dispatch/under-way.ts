@@ -4,7 +4,9 @@ import type { JsonObject } from "@millrace/shared/contract/json";
 import { type EffectId, type InstanceRef, logKey } from "@millrace/shared/contract/names";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { owedKey } from "@millrace/shared/core/decide/result";
+import type { Traceparent } from "@millrace/shared/contract/trace";
 import type { Clock } from "@millrace/shared/ports/clock";
+import type { Span, Tracer } from "@millrace/shared/ports/tracer";
 import type { Histogram } from "@millrace/shared/telemetry/histogram";
 import type { DispatchCounters, DispatchDurations, DispatchOptions } from "./options.ts";
 import type { Ticket } from "./progress.ts";
@@ -19,7 +21,9 @@ export interface EffectOrigin {
   readonly partition: number;
   /** Offset of its step, or of the last record that said that it is put aside. */
   readonly offset: number;
-  readonly trace: string | undefined;
+  /** What it is a part of: its own span, where that is recorded. */
+  readonly trace: Traceparent | undefined;
+  readonly span: Span | undefined;
   /** The time of the log that it came from. */
   readonly logNow: () => EpochMs;
 }
@@ -43,6 +47,7 @@ export interface PendingEffect<E extends CommandEffect | CallEffect> extends Eff
 export interface UnderWayParts {
   readonly results: Results;
   readonly clock: Clock;
+  readonly tracer: Tracer | undefined;
   readonly options: DispatchOptions;
   readonly counters: DispatchCounters;
   readonly durations: DispatchDurations;
@@ -160,7 +165,8 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
     pending.parking = "asked";
     this.later(pending, this.#parts.options.askAgainMs, () => void this.#park(pending));
     const { to, id, effect, trace } = pending;
-    await isWritten(this.#parts.results.park(to, id, effect, trace));
+    const kept = trace === undefined ? effect : { ...effect, trace };
+    await isWritten(this.#parts.results.park(to, id, kept, trace));
   }
 
   async settle(
@@ -169,7 +175,7 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
     payload: JsonObject,
   ): Promise<void> {
     if (pending.settled) return;
-    this.#finish(pending);
+    this.#finish(pending, outcome);
     this.#durations.observeMs(this.#parts.clock.monotonicMs() - pending.beganMs);
     this.#ended.set(pending.id, outcome);
     const written = pending.effect.owed || pending.parking !== "no" || outcome === "refused";
@@ -182,13 +188,19 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
   /** Nobody waits for it any more. */
   drop(pending: P): void {
     if (pending.settled) return;
-    this.#finish(pending);
+    this.#finish(pending, "dropped");
     this.#parts.counters.dropped += 1;
     this.#release(pending);
   }
 
-  #finish(pending: P): void {
+  /** @param outcome how it ended, or `left`: it goes on elsewhere */
+  #finish(pending: P, outcome: Outcome | "dropped" | "left"): void {
     pending.settled = true;
+    const parked = pending.parking !== "no";
+    pending.span?.end({
+      attributes: { "millrace.outcome": outcome, "millrace.parked": parked },
+      ...((outcome === "refused" || outcome === "error") && { error: outcome }),
+    });
     for (const cancel of pending.cancels) cancel();
     this.#all.delete(pending.id);
     const key = logKey(pending.to.ns, pending.to.key);
@@ -206,12 +218,13 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
 
   /** Forgets what belongs to a partition that is another's now. */
   forget(partition: number): void {
-    for (const pending of this.all()) if (pending.partition === partition) this.#finish(pending);
+    for (const pending of this.all())
+      if (pending.partition === partition) this.#finish(pending, "left");
   }
 
   stop(): void {
     this.#stopped = true;
-    for (const pending of this.all()) this.#finish(pending);
+    for (const pending of this.all()) this.#finish(pending, "left");
   }
 }
 

@@ -4,6 +4,7 @@ import type { Catalogue } from "@millrace/shared/flow/catalogue";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { Clock } from "@millrace/shared/ports/clock";
 import type { EventLog, Subscription } from "@millrace/shared/ports/event-log";
+import type { Tracer } from "@millrace/shared/ports/tracer";
 import type { StateStore } from "@millrace/shared/ports/state-store";
 import type { Turnstile } from "./caution.ts";
 import type { EngineCounters, EngineDurations } from "./counters.ts";
@@ -21,6 +22,7 @@ export interface EngineHost {
   readonly clock: Clock;
   readonly catalogue: Catalogue;
   readonly events: EventsWriter;
+  readonly tracer: Tracer | undefined;
   readonly world: World;
   readonly options: EngineOptions;
   readonly counters: EngineCounters;

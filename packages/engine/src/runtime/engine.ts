@@ -7,6 +7,7 @@ import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { Authorize } from "@millrace/shared/policy/authorize";
 import { type Clock, randomName } from "@millrace/shared/ports/clock";
 import type { EventLog, Subscription } from "@millrace/shared/ports/event-log";
+import type { Tracer } from "@millrace/shared/ports/tracer";
 import type { StateStore } from "@millrace/shared/ports/state-store";
 import type { Observe } from "@millrace/shared/telemetry/observe";
 import { Turnstile } from "./caution.ts";
@@ -34,6 +35,7 @@ export interface EngineParts {
   readonly catalogue: Catalogue;
   readonly events: EventsWriter;
   readonly authorize: Authorize;
+  readonly tracer?: Tracer | undefined;
   readonly options?: Partial<EngineOptions>;
   readonly onLine: LogLine;
   registryRead(): Promise<void>;
@@ -57,7 +59,7 @@ export class Engine {
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
-    const { log, store, clock, catalogue, events, authorize, onLine } = parts;
+    const { log, store, clock, catalogue, events, authorize, tracer, onLine } = parts;
     const options = { ...defaultEngineOptions, ...parts.options };
     this.#host = {
       worker: randomName(clock, "e"),
@@ -66,6 +68,7 @@ export class Engine {
       clock,
       catalogue,
       events,
+      tracer,
       world: {
         flow: (version) => catalogue.version(version),
         current: (ns, flow) => catalogue.current(ns, flow),

@@ -1,5 +1,6 @@
 import { type InstanceId, instanceId } from "@millrace/shared/contract/names";
 import type { Position, PositionChange } from "@millrace/shared/contract/position";
+import { traceFacts } from "@millrace/shared/contract/trace";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import type { DuePage, DueRange } from "@millrace/shared/ports/state-store";
 import { Agenda } from "./agenda.ts";
@@ -16,6 +17,7 @@ import { Intake } from "./intake.ts";
 import { JournalWriter } from "./journal-writer.ts";
 import { LogClock } from "./log-clock.ts";
 import { Retention } from "./retention.ts";
+import { StepSpans } from "./step-spans.ts";
 import { storedRejection } from "./stored.ts";
 import type { TenureStart } from "./takeover.ts";
 import { factsOf, type TenureFacts } from "./tenure-facts.ts";
@@ -52,6 +54,7 @@ export class Tenure {
   readonly #reader: Reader;
   readonly #intake: Intake;
   readonly #position: InputPosition;
+  readonly #spans: StepSpans;
   readonly #decider: TurnDecider;
   readonly #agenda: Agenda;
   readonly #retention: Retention;
@@ -79,8 +82,14 @@ export class Tenure {
     const deliveriesMax = options.turnDeliveriesMax;
     this.#reader = new Reader({ partition, partitions, catalogue, world, deliveriesMax });
     this.#position = new InputPosition(position);
-    const memory = { cache: this.#cache, timers: this.#timers, position: this.#position };
-    this.#decider = new TurnDecider(host, { ...memory, logClock: this.#logClock });
+    this.#spans = new StepSpans({ tracer: host.tracer, log: log.id, partition, epoch });
+    this.#decider = new TurnDecider(host, {
+      cache: this.#cache,
+      timers: this.#timers,
+      position: this.#position,
+      logClock: this.#logClock,
+      spans: this.#spans,
+    });
     const bounds = { recordsMax: options.arrivedRecordsMax, bytesMax: host.arrivedBytesMax };
     this.#intake = new Intake(partition, position.offset, bounds, () => host.subscription());
     this.#agenda = new Agenda({
@@ -190,7 +199,8 @@ export class Tenure {
       // Whoever claims next appends, too: one append at a time is under way, answered or given up.
       await this.#appending.catch(() => {});
     }
-    if (this.#failure !== undefined) throw asError(this.#failure);
+    if (this.#failure === undefined) return;
+    throw this.#failure instanceof Error ? this.#failure : new Error(String(this.#failure));
   }
 
   async #turn(): Promise<void> {
@@ -229,6 +239,7 @@ export class Tenure {
     more: readonly InstanceId[],
   ): Promise<Deliveries[] | undefined> {
     const { catalogue } = this.#host;
+    this.#spans.turnBegins();
     let deliveries: Deliveries[];
     let known: number;
     do {
@@ -363,7 +374,8 @@ export class Tenure {
   ): Promise<void> {
     const { counters, durations, onLog, clock } = this.#host;
     const sentMs = clock.monotonicMs();
-    const appended = await this.#writer.append(batch.entries, change, batch.big);
+    const work = () => this.#writer.append(batch.entries, change, batch.big);
+    const appended = await this.#spans.append(batch, work);
     const now = clock.monotonicMs();
     counters.appends += 1;
     durations.append.observeMs(now - sentMs);
@@ -377,12 +389,9 @@ export class Tenure {
       storedRejection(appended.offset + at, rejected, json),
     );
     this.#committer.add(changes, rejections, this.#writer.bookmark, position);
-    for (const { instance, level, message } of batch.logs) {
-      onLog(level, message, { instance: instanceId(instance), seq: instance.seq });
+    for (const { instance, trace, level, message } of batch.logs) {
+      const { seq } = instance;
+      onLog(level, message, { instance: instanceId(instance), seq, ...traceFacts(trace) });
     }
   }
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -1,6 +1,7 @@
 import { type Instance, isEnded } from "@millrace/shared/contract/instance";
 import { parseEventHeader } from "@millrace/shared/contract/event-record";
 import { DEFAULT_NAMESPACE, type InstanceId } from "@millrace/shared/contract/names";
+import type { Rejected } from "@millrace/shared/contract/journal-record";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { decide } from "@millrace/shared/core/decide/decide";
 import { rejectTimer } from "@millrace/shared/core/decide/timer";
@@ -16,6 +17,7 @@ import type { EngineHost } from "./engine-host.ts";
 import type { InputPosition } from "./input-position.ts";
 import type { Cached, InstanceCache } from "./instance-cache.ts";
 import type { LogClock } from "./log-clock.ts";
+import type { Decided as DecidedStep, StepSpans } from "./step-spans.ts";
 import type { TimerWindow } from "./timer-window.ts";
 
 export interface Decided {
@@ -32,6 +34,7 @@ export interface PartitionMemory {
   readonly timers: TimerWindow;
   readonly position: InputPosition;
   readonly logClock: LogClock;
+  readonly spans: StepSpans;
 }
 
 /**
@@ -44,15 +47,17 @@ export class TurnDecider {
   readonly #timers: TimerWindow;
   readonly #position: InputPosition;
   readonly #logClock: LogClock;
+  readonly #spans: StepSpans;
   /** Instances that this turn has looked at. */
   #used: Cached[] = [];
 
-  constructor(host: EngineHost, { cache, timers, position, logClock }: PartitionMemory) {
+  constructor(host: EngineHost, { cache, timers, position, logClock, spans }: PartitionMemory) {
     this.#host = host;
     this.#cache = cache;
     this.#timers = timers;
     this.#position = position;
     this.#logClock = logClock;
+    this.#spans = spans;
   }
 
   /**
@@ -164,7 +169,7 @@ export class TurnDecider {
     const cause = causeOfFault(read?.kind ?? "", offset);
     const ns = read?.ns ?? DEFAULT_NAMESPACE;
     const rejected = { at, cause, code: "poison", detail, ns, payload: bytesOf(value) } as const;
-    batch.addRejection(undefined, undefined, rejected, read?.trace);
+    this.#reject(batch, undefined, undefined, rejected, read?.trace);
     this.#host.counters.records += 1;
     countRejected(this.#host.counters, rejected.code);
     this.#position.move(offset + 1, at, this.#host.clock.monotonicMs(), read);
@@ -200,12 +205,8 @@ export class TurnDecider {
       const cause = causeOfFault(type, record.offset);
       const payload = payloadAsCame(record.value);
       const of = flow === undefined ? {} : { flow };
-      batch.addRejection(
-        undefined,
-        undefined,
-        { at, cause, code, detail, ns, payload, ...of },
-        trace,
-      );
+      const rejected = { at, cause, code, detail, ns, payload, ...of };
+      this.#reject(batch, undefined, undefined, rejected, trace);
       countRejected(counters, code);
     }
     for (const delivery of one.deliveries) this.#deliver(batch, delivery, trace);
@@ -243,6 +244,19 @@ export class TurnDecider {
     return reading && { ...reading, to, ...(things && { things }) };
   }
 
+  #reject(
+    batch: Batch,
+    id: InstanceId | undefined,
+    cached: Cached | undefined,
+    rejected: Rejected,
+    trace: string | undefined,
+  ): void {
+    const { cause, code } = rejected;
+    const attributes = { "error.type": code };
+    const traced = this.#spans.begin("reject", trace, () => ({ cause, to: rejected, attributes }));
+    batch.addRejection(id, cached, rejected, traced);
+  }
+
   #settle(batch: Batch, id: InstanceId, cached: Cached, decision: Decision, trace?: string): void {
     const { counters } = this.#host;
     switch (decision.kind) {
@@ -250,13 +264,29 @@ export class TurnDecider {
         return countIgnored(counters, decision.why);
       case "rejected":
         countRejected(counters, decision.rejected.code);
-        return batch.addRejection(id, cached, decision.rejected, trace);
+        return this.#reject(batch, id, cached, decision.rejected, trace);
       case "step":
         counters.steps += 1;
-        batch.addStep(id, cached, decision, trace);
+        batch.addStep(
+          id,
+          cached,
+          decision,
+          this.#spans.begin("step", trace, () => stepOf(decision)),
+        );
         this.#timers.remind(id, cached.due);
     }
   }
+}
+
+/** What a span says of a step. */
+function stepOf({ step }: Decision & { kind: "step" }): DecidedStep {
+  const { cause, from, instance } = step;
+  const attributes = {
+    "millrace.seq": instance.seq,
+    "millrace.state.from": JSON.stringify(from),
+    "millrace.state.to": JSON.stringify(instance.state),
+  };
+  return { cause, to: instance, attributes };
 }
 
 function unknownVersion(reading: Reading, version: string): Reading {

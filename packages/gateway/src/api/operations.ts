@@ -96,6 +96,8 @@ export interface SignalRequest {
   readonly payload: JsonObject;
   /** Makes a repeat be taken once; made up where it is absent. */
   readonly id?: string | undefined;
+  /** W3C `traceparent` that came with the request. */
+  readonly trace?: string | undefined;
 }
 
 export interface SignalReceipt {

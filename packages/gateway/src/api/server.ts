@@ -1,5 +1,6 @@
 import type { Instance } from "@millrace/shared/contract/instance";
 import { NAME_BYTES_MAX } from "@millrace/shared/contract/names";
+import { isTraceparent } from "@millrace/shared/contract/trace";
 import { outstanding } from "@millrace/shared/core/outstanding";
 import { listenError } from "@millrace/shared/errors/listen-error";
 import { messageOf, OperationalError } from "@millrace/shared/errors/operational";
@@ -174,7 +175,9 @@ async function serveV1(v1: FastifyInstance, { operations, token }: ApiOptions): 
     const { namespace } = parse(namedQuery, request.query);
     const signal = parse(signalBody, request.body ?? {});
     const instance = await find(operations, request, namespace);
-    return reply.code(202).send(await operations.signal(instance, signal));
+    const given = request.headers["traceparent"];
+    const trace = typeof given === "string" && isTraceparent(given) ? given : undefined;
+    return reply.code(202).send(await operations.signal(instance, { ...signal, trace }));
   });
 
   v1.get("/rejected", async (request) => {
