@@ -8,6 +8,7 @@ import { flowCommand } from "./commands/flow.ts";
 import { instanceCommand } from "./commands/instance.ts";
 import { rejectedCommand } from "./commands/rejected.ts";
 import { rebuildCommand } from "./commands/rebuild.ts";
+import { traceCommand } from "./commands/trace.ts";
 import { serveCommands } from "./commands/serve.ts";
 
 /** The command line, with nothing run yet. */
@@ -20,6 +21,7 @@ export function createProgram(): Command {
   program.addCommand(deploymentCommand());
   program.addCommand(instanceCommand());
   program.addCommand(rejectedCommand());
+  program.addCommand(traceCommand());
   program.addCommand(rebuildCommand());
   program.addCommand(fleetCommand());
   const [completion, complete] = completionCommands(program);

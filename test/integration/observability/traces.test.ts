@@ -8,6 +8,7 @@ import {
   clusterInstallation,
   embeddedInstallation,
   type MillraceProcess,
+  runMillrace,
   type TestInstallation,
 } from "../../support/millrace.ts";
 import { OtlpReceiver, type ReceivedSpan, textOf } from "../../support/otlp-receiver.ts";
@@ -160,6 +161,53 @@ function sorted(lines: readonly string[], isOne: boolean): string[] {
   return nest(0, lines.length, 0);
 }
 
+/** What `millrace trace` draws of it: from the journal, without a collector. */
+const drawn = [
+  "publish house/h1/knock by d1 (events P)",
+  "  step 1 book/STREET: · → open (journal P)",
+  "  step 1 porch/h1: · → asking (journal P)",
+  "    call who: done",
+  "      step 2 porch/h1: asking → known (journal P)",
+  "    command chime to house/h1/chime",
+  "    log somebody knocks",
+  "    send knocked to tally/STREET: taken",
+  "      step 1 tally/STREET: · → counting (journal P)",
+];
+
+async function seeDrawn({ http }: MillraceProcess): Promise<void> {
+  const env = { MILLRACE_URL: http };
+  const street = elsewhere("h1");
+  const { stdout, code } = await runMillrace(["trace", device.traceId], { env });
+  expect(code).toBe(0);
+  const [head, , , ...lines] = stdout.trimEnd().split("\n");
+  expect(head).toMatch(
+    /^trace 4bf92f3577b34da6a3ce929d0e0e4736: 4 steps of 3 instances, \d+ ms from /,
+  );
+  const shape = /^ +\+(\d+) +(\d+) ms {2}[·█]{32} {2}(.*)$/;
+  const rows = lines.map((line) => shape.exec(line) ?? [line, "0", "0", line]);
+  const labels = rows.map(([, , , label = ""]) =>
+    label.replaceAll(street, "STREET").replace(/(journal|events) \d/, "$1 P"),
+  );
+  expect(sorted(labels, false)).toEqual(drawn);
+  expect(labels[0]).toBe(drawn[0]);
+  const ends = rows.map(([, from, took]) => Number(from) + Number(took));
+  expect(Math.max(...ends)).toBe(Number(/(\d+) ms/.exec(head ?? "")?.[1]));
+
+  const json = await runMillrace(["trace", device.traceId, "--json", "--since", "10m"], { env });
+  expect(JSON.parse(json.stdout)).toHaveLength(4);
+  const unknown = await runMillrace(["trace", "f".repeat(32)], { env });
+  expect(unknown.stdout).toBe(
+    "nothing of this trace stands in the journal of the last 1h; --since searches further back\n",
+  );
+  const wrong = await runMillrace(["trace", "abc"], { env });
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("abc is no trace id")]);
+  const long = await runMillrace(["trace", device.traceId, "--since", "ages"], { env });
+  expect([long.code, long.stderr]).toEqual([
+    1,
+    expect.stringContaining("API-002 since: not a dur"),
+  ]);
+}
+
 describe.each(forms)("a trace %s", (form, open) => {
   const isOne = form === "in one process";
 
@@ -195,6 +243,7 @@ describe.each(forms)("a trace %s", (form, open) => {
     expect(caused).toHaveLength(2);
     const line = engine.log.find(({ msg }) => msg === "somebody knocks");
     expect(line).toMatchObject({ trace_id: device.traceId, instance: "default/porch/h1" });
+    await seeDrawn(gateway);
     // A timer begins a trace of its own, and that is sampled, too.
     await until(async () => (await gateway.history("porch", "h1")).steps.length === 3);
     const [timed] = (await gateway.history("porch", "h1")).steps;

@@ -1,5 +1,6 @@
 import type { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
 import { History, type RecordedStep } from "@millrace/engine/query/history";
+import { type TraceCursor, type TracedRecord, TraceSearch } from "@millrace/engine/query/traces";
 import { refuseWhileRebuilt } from "@millrace/engine/query/rebuild";
 import type { Engine } from "@millrace/engine/runtime/engine";
 import type {
@@ -10,9 +11,12 @@ import type {
   Health,
   HistoryStep,
   Operations,
+  TracedStep,
 } from "@millrace/gateway/api/operations";
+import { invalid } from "@millrace/gateway/api/problem";
 import type { Gateway } from "@millrace/gateway/main/gateway";
-import { type InstanceRef, instanceId, logKey } from "@millrace/shared/contract/names";
+import type { Effect } from "@millrace/shared/contract/effect";
+import { effectId, type InstanceRef, instanceId, logKey } from "@millrace/shared/contract/names";
 import { newTrace, traceIdOf } from "@millrace/shared/contract/trace";
 import type { Tracer } from "@millrace/shared/ports/tracer";
 import { partitionOf } from "@millrace/shared/contract/partition";
@@ -36,6 +40,7 @@ export function operationsOf(
 ): Operations {
   const { log, store, clock, catalogue, events } = installation;
   const history = new History({ log, store, clock });
+  const traces = new TraceSearch({ log, clock });
   const partitionFor = (ref: InstanceRef): number =>
     partitionOf(logKey(ref.ns, ref.key), log.partitions);
   const everywhere = Array.from({ length: log.partitions }, (_, partition) => partition);
@@ -62,6 +67,18 @@ export function operationsOf(
       await refuseWhileRebuilt(installation, [partitionFor(ref)]);
       const { steps, next } = await history.page(ref, query);
       return { steps: steps.map(historyStep), ...(next !== undefined && { next }) };
+    },
+    async trace({ ns, id, sinceMs, from = { partition: 0 } }) {
+      if (from.partition >= log.partitions)
+        throw invalid("cursor", `there are partitions 0 to ${log.partitions - 1}`);
+      const since = clock.wallMs() - sinceMs;
+      const { records, searched, next } = await traces.page(id, since, from);
+      const items = records
+        .map((record) => tracedStep(record, ns))
+        .filter((one) => one !== undefined);
+      const { partition } = next ?? { partition: log.partitions - 1 };
+      const page = { items, searched, partition, partitions: log.partitions };
+      return { ...page, ...(next !== undefined && { next: writeCursor(next) }) };
     },
     async signal(to, { type, payload, id: given, trace: parent }) {
       const id = given ?? randomName(clock, "s");
@@ -136,6 +153,49 @@ function historyStep({ step, trace }: RecordedStep): HistoryStep {
     ...(traceId !== undefined && { traceId }),
     context: instance.context,
   };
+}
+
+function writeCursor({ partition, below }: TraceCursor): string {
+  return below === undefined ? String(partition) : `${partition}-${below}`;
+}
+
+/** @returns undefined for a record of another namespace */
+function tracedStep(
+  { partition, offset, at, trace, decided, input }: TracedRecord,
+  ns: string,
+): TracedStep | undefined {
+  const place = { partition, offset, at, traceparent: trace, ...(input && { input }) };
+  if ("rejected" in decided) {
+    const { at: decidedAt, cause, code, detail, ns: its, flow, key } = decided.rejected;
+    const of = { ...(flow !== undefined && { flow }), ...(key !== undefined && { key }) };
+    if (its !== ns) return undefined;
+    return { ...place, decidedAt, cause, ...of, rejected: { code, detail }, effects: [] };
+  }
+  const { at: decidedAt, cause, from, effects, instance } = decided.step;
+  const { flow, key, seq, generation, state: to } = instance;
+  if (instance.ns !== ns) return undefined;
+  const asked = effects.map((effect) => ({
+    id: effectId(instance, generation, seq, effect.index),
+    kind: effect.kind,
+    name: nameOf(effect),
+  }));
+  return { ...place, decidedAt, flow, key, seq, cause, from, to, effects: asked };
+}
+
+/** What an effect is called by people. */
+function nameOf(effect: Effect): string {
+  switch (effect.kind) {
+    case "command":
+      return `${effect.name} to ${effect.topic}`;
+    case "call":
+      return effect.name;
+    case "send":
+      return `${effect.type} to ${effect.flow}/${effect.key}`;
+    case "publish":
+      return `${effect.type} to ${effect.topic}`;
+    case "log":
+      return effect.message;
+  }
 }
 
 /** Ready means: every role of this process does its work. */

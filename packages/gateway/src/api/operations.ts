@@ -19,6 +19,8 @@ export interface Operations {
   instances(query: InstanceQuery): Promise<InstancePage>;
   history(ref: InstanceRef, page: HistoryQuery): Promise<HistoryPage>;
   rejections(query: RejectionQuery): Promise<RejectionPage>;
+  /** A part of a search for what belongs to a trace. */
+  trace(query: TraceQuery): Promise<TraceSearchPage>;
   /** Resolves when the log has the signal. */
   signal(ref: InstanceRef, signal: SignalRequest): Promise<SignalReceipt>;
   health(): Promise<Health>;
@@ -89,6 +91,59 @@ export interface HistoryStep {
   readonly verdicts: readonly (Verdict & { readonly effect: number })[];
   readonly traceId?: string;
   readonly context: JsonObject;
+}
+
+export interface TraceQuery {
+  readonly ns: string;
+  readonly id: string;
+  /** How far back to search, in milliseconds. */
+  readonly sinceMs: number;
+  /** Where to go on; at the end of the first partition without it. */
+  readonly from?: { readonly partition: number; readonly below?: number | undefined };
+}
+
+export interface TraceSearchPage {
+  readonly items: readonly TracedStep[];
+  /** How many records were looked at for this page, up to which partition of how many. */
+  readonly searched: number;
+  readonly partition: number;
+  readonly partitions: number;
+  /** The cursor of the next page, where the search is not over. */
+  readonly next?: string;
+}
+
+/** A step or a rejection of a trace. Times are the log's. */
+export interface TracedStep {
+  readonly partition: number;
+  readonly offset: number;
+  /** When the journal took it. */
+  readonly at: number;
+  /** The time by which it was decided: of its input, or when its timer fired. */
+  readonly decidedAt: number;
+  readonly traceparent: string;
+  readonly flow?: string;
+  readonly key?: string;
+  readonly seq?: number;
+  readonly cause: Cause;
+  readonly from?: StateValue | null;
+  readonly to?: StateValue;
+  readonly rejected?: { readonly code: string; readonly detail: string };
+  readonly effects: readonly {
+    readonly id: string;
+    readonly kind: string;
+    readonly name: string;
+  }[];
+  /** The event that it came of, where there is one, and the log still has it. */
+  readonly input?: {
+    readonly offset: number;
+    readonly at: number;
+    /** Of a copy: the event that was copied. */
+    readonly original?: {
+      readonly at: number;
+      readonly partition: number;
+      readonly offset: number;
+    };
+  };
 }
 
 export interface SignalRequest {

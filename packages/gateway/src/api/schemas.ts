@@ -2,6 +2,7 @@ import * as z from "zod";
 import { instanceStatuses } from "@millrace/shared/contract/instance";
 import { type Json, jsonFault } from "@millrace/shared/contract/json";
 import { DEFAULT_NAMESPACE } from "@millrace/shared/contract/names";
+import { parseDurationMs } from "@millrace/shared/contract/time";
 
 /** What the API takes, checked once at this border. */
 const namespace = z.string().min(1).max(64).default(DEFAULT_NAMESPACE);
@@ -40,6 +41,32 @@ export const historyQuery = z.strictObject({
   /** A seq: steps before it. */
   cursor: z.coerce.number().int().positive().optional(),
   limit: z.coerce.number().int().min(1).max(100).default(20),
+});
+
+export const tracePath = z.object({
+  id: z.string().regex(/^[0-9a-f]{32}$/, "a trace id has 32 digits, 0 to f"),
+});
+
+export const traceQuery = z.strictObject({
+  namespace,
+  /** How far back to search. */
+  since: z
+    .string()
+    .default("1h")
+    .transform((text, context) => {
+      const ms = parseDurationMs(text);
+      if (ms !== undefined) return ms;
+      context.addIssue({ code: "custom", message: "not a duration, as 90s, 15m, 1h or 2d" });
+      return z.NEVER;
+    }),
+  cursor: z
+    .string()
+    .regex(/^\d+(-\d+)?$/, "not a cursor that a page gave")
+    .transform((text) => {
+      const [partition = 0, below] = text.split("-").map(Number);
+      return { partition, below };
+    })
+    .optional(),
 });
 
 export const rejectedQuery = z.strictObject({

@@ -25,6 +25,8 @@ import {
   namedQuery,
   rejectedQuery,
   signalBody,
+  tracePath,
+  traceQuery,
 } from "./schemas.ts";
 
 export interface ApiOptions {
@@ -178,6 +180,13 @@ async function serveV1(v1: FastifyInstance, { operations, token }: ApiOptions): 
     const given = request.headers["traceparent"];
     const trace = typeof given === "string" && isTraceparent(given) ? given : undefined;
     return reply.code(202).send(await operations.signal(instance, { ...signal, trace }));
+  });
+
+  v1.get("/traces/:id", async (request) => {
+    const { namespace, since, cursor } = parse(traceQuery, request.query);
+    const { id } = parse(tracePath, request.params);
+    const query = { ns: namespace, id, sinceMs: since };
+    return await operations.trace({ ...query, ...(cursor !== undefined && { from: cursor }) });
   });
 
   v1.get("/rejected", async (request) => {
