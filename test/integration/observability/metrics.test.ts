@@ -2,6 +2,8 @@ import { fileURLToPath } from "node:url";
 import { definitionOf, metricNames } from "@millrace/shared/telemetry/metrics";
 import { prometheusName } from "@millrace/shared/telemetry/observe";
 import { describe, expect, test } from "vitest";
+import { alerts } from "../../../scripts/observability/alerts.ts";
+import { dashboardQueries } from "../../../scripts/observability/dashboard.ts";
 import { CountingDevice } from "../../support/device.ts";
 import {
   clusterInstallation,
@@ -9,6 +11,7 @@ import {
   type MillraceProcess,
   type TestInstallation,
 } from "../../support/millrace.ts";
+import { selectorsOf } from "../../support/promql.ts";
 import { Scrape, scrape } from "../../support/scrape.ts";
 import { kafkaForTests, redisForTests } from "../../support/servers/find.ts";
 import { until } from "../../support/until.ts";
@@ -81,6 +84,26 @@ function seeProcess(last: Scrape): void {
   expect(last.sum("process_memory_usage_bytes")).toBeGreaterThan(2 ** 20);
 }
 
+/** Sees that there is something for every query of the dashboard and the alerts. */
+function seeQueries(last: Scrape): void {
+  const queries = [...dashboardQueries, ...alerts.map(({ expr }) => expr)];
+  expect(queries.length).toBeGreaterThan(80);
+  const missing = queries.filter((query) =>
+    selectorsOf(query).some(({ metric, labels }) => {
+      const samples = last.samples.filter(({ name }) => name === metric);
+      const matching = samples.filter((sample) =>
+        labels.every(({ label, op, value }) =>
+          op === "=~"
+            ? new RegExp(`^(?:${value})$`).test(sample.labels[label] ?? "")
+            : op === "=" && sample.labels[label] === value,
+        ),
+      );
+      return metric !== "up" && matching.length === 0; // `up` is Prometheus' own
+    }),
+  );
+  expect(missing).toEqual([]);
+}
+
 describe("metrics", () => {
   test("of one process with all roles are those of the catalogue, and are true", async () => {
     const millrace = await embeddedInstallation(flows).start();
@@ -90,6 +113,7 @@ describe("metrics", () => {
     const last = await scrape(millrace);
     seeGateway(last);
     seeProcess(last);
+    seeQueries(last);
     const known = namesOf("gateway", "engine", "dispatcher");
     expect([...last.names].filter((name) => name !== "target_info").sort()).toEqual(
       [...known].sort(),
