@@ -283,3 +283,65 @@ describe.each(forms)("a trace %s", (form, open) => {
     expect([...receiver.bodies.keys()].filter((key) => key.startsWith("/v1/traces"))).toEqual([]);
   });
 });
+
+describe("traces", () => {
+  const env = (receiver: OtlpReceiver) => ({
+    OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+    OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+    MILLRACE_CALL_HOSTS: "nowhere.invalid",
+  });
+
+  test("of one append are linked to each other", async () => {
+    const receiver = await OtlpReceiver.open();
+    const { mqtt: url } = await embeddedInstallation(flows, env(receiver)).start();
+    const client = await TracingDevice.connect(url);
+    const ids = Array.from({ length: 40 }, (_, i) => (i + 1).toString(16).padStart(32, "a"));
+    await Promise.all(
+      ids.map((id) => client.knock("nowhere.invalid", `00-${id}-${device.spanId}-01`)),
+    );
+    for (const name of ["append events", "append journal"]) {
+      const appends = () => receiver.spans.filter((span) => span.name === name);
+      await until(() => ids.every((id) => appends().some(({ traceId }) => traceId === id)));
+      const linked = appends().filter(({ links = [] }) => links.length > 0);
+      expect(linked.length).toBeGreaterThan(1);
+      for (const { traceId, links = [] } of linked) {
+        const others = links.map((link) => link.traceId);
+        expect(others).not.toContain(traceId);
+        const known = new Set(receiver.spans.map((span) => span.spanId));
+        expect(links.filter(({ spanId }) => !known.has(spanId))).toEqual([]);
+      }
+    }
+  });
+
+  test("of what was put aside go on in the process that takes it on", async () => {
+    const receiver = await OtlpReceiver.open();
+    const installation = embeddedInstallation(flows, env(receiver));
+    const first = await installation.start();
+    const knocker = await mqtt.connectAsync(first.mqtt, { protocolVersion: 5 });
+    const traceparent = `00-${device.traceId}-${device.spanId}-01`;
+    const payload = JSON.stringify({ host: "nowhere.invalid", street: "elm", book: "log" });
+    const properties = { userProperties: { traceparent } };
+    await knocker.publishAsync("house/h1/knock", payload, { qos: 1, properties });
+    await until(async () => (await first.instance("porch", "h1")) !== undefined);
+    const isParked = async () =>
+      (await first.history("porch", "h1")).steps.some(({ cause }) => cause.type === "parked");
+    await until(isParked);
+    await knocker.endAsync(true);
+    await first.stop();
+    const second = await installation.start();
+    const client = await TracingDevice.connect(second.mqtt);
+    await until(() => client.told.length === 1);
+    const commands = () => receiver.of(device.traceId).filter(({ name }) => name === "command");
+    await until(() => commands().length === 2);
+    const [left, taken] = commands();
+    expect(textOf(left?.attributes ?? [], "millrace.outcome")).toBe("left");
+    expect(textOf(taken?.attributes ?? [], "millrace.outcome")).toBe("delivered");
+    expect(taken?.parentSpanId).toBe(left?.spanId);
+    // The step that parks it is a part of the trace, too, and so is the one that hears of its end.
+    const { steps } = await second.history("porch", "h1");
+    const ids = new Set(
+      steps.filter(({ cause }) => cause.kind !== "timer").map((one) => one.traceId),
+    );
+    expect([...ids]).toEqual([device.traceId]);
+  });
+});
