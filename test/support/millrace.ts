@@ -101,7 +101,7 @@ export class MillraceProcess {
   /** SIGTERM, and gone. @returns its exit code */
   async stop(): Promise<number | null> {
     if (this.exitCode === undefined) this.#child.kill("SIGTERM");
-    await until(() => this.exitCode !== undefined, 15_000);
+    await until(() => this.exitCode !== undefined, 30_000);
     return this.exitCode ?? null;
   }
 

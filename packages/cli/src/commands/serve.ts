@@ -8,8 +8,11 @@ import type { Role, Running } from "../compose/run.ts";
 import { loadConfig } from "../config/load.ts";
 import { type SettingName, settings } from "../config/settings.ts";
 
-/** After this, a process that does not manage to stop in good order is ended as it is. */
-const STOP_MS_MAX = 8_000;
+/**
+ * After this, a process that does not manage to stop in good order is ended as it is. Where a broker was
+ * killed just before, its partitions have another leader after its session of 9 s, and appends wait so long.
+ */
+const STOP_MS_MAX = 20_000;
 
 /** The fleet is given less: the server has its own work to end. */
 const FLEET_STOP_MS_MAX = 2_000;
