@@ -9,7 +9,7 @@ import { loadConfig } from "../config/load.ts";
 import { type SettingName, settings } from "../config/settings.ts";
 
 /** After this and its `stopDelay`, a process that does not manage to stop in good order is ended as it is. */
-const STOP_MS_MAX = 8_000;
+export const STOP_MS_MAX = 8_000;
 
 /** The fleet is given less: the server has its own work to end. */
 const FLEET_STOP_MS_MAX = 2_000;
