@@ -75,11 +75,11 @@ export class MillraceProcess {
     return this.get("/readyz");
   }
 
-  async ready(): Promise<void> {
+  async ready(waitMs = 40_000): Promise<void> {
     await until(() => {
       if (this.exitCode !== undefined) throw new Error(`it ended: ${this.output}`);
       return this.http !== "";
-    }, 40_000).catch((error: unknown) => {
+    }, waitMs).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${this.output}`);
     });
   }
