@@ -8,8 +8,9 @@ import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
 import { writeTable } from "../output/table.ts";
 import { clientOf, json, print } from "./common.ts";
+import { verifyCommand } from "./verify.ts";
 
-/** `flow check`, `flow list`, `flow schema`. */
+/** `flow check`, `flow list`, `flow schema`, `flow verify`. */
 export function flowCommand(): Command {
   const flow = new Command("flow").description("check and list flows");
   flow
@@ -42,6 +43,7 @@ export function flowCommand(): Command {
       const { flowJsonSchema } = await import("@millrace/shared/flow/schema");
       print(json(flowJsonSchema()));
     });
+  flow.addCommand(verifyCommand());
   return flow;
 }
 

@@ -49,6 +49,7 @@ const sources: Readonly<Record<string, Source>> = {
     return words(risks.filter((risk) => !earlier.includes(risk)).map((risk) => earlier + risk));
   },
   "--keep-unmatched": async () => words(["true", "false"]),
+  "--with": async () => "files",
   "--flow": async (_place, client) => flows(client),
   file: async () => "files",
   flow: async (_place, client) => flows(client),

@@ -1,4 +1,6 @@
-import { openEnvironment } from "@millrace/shared/adapters/lmdb/environment";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type Environment, openEnvironment } from "@millrace/shared/adapters/lmdb/environment";
 import { LmdbLog } from "@millrace/shared/adapters/lmdb/log";
 import { LmdbStateStore } from "@millrace/shared/adapters/lmdb/state-store";
 import { KafkaLog } from "@millrace/shared/adapters/kafka/log";
@@ -7,6 +9,7 @@ import { connectRedis } from "@millrace/shared/adapters/redis/connect";
 import { RedisSessionStore } from "@millrace/shared/adapters/redis/session-store";
 import { RedisStateStore } from "@millrace/shared/adapters/redis/state-store";
 import { Catalogue } from "@millrace/shared/flow/catalogue";
+import { OperationalError } from "@millrace/shared/errors/operational";
 import { EventsWriter } from "@millrace/shared/log/events-writer";
 import { Registry } from "@millrace/shared/log/registry";
 import { type Clock, systemClock } from "@millrace/shared/ports/clock";
@@ -52,6 +55,32 @@ export async function openInstallation(config: Config, line: Line): Promise<Inst
   }
 }
 
+/** Opens the log alone, for one who reads it: it has to be there, and stays as it is. */
+export async function openLog(
+  config: Config,
+  line: Line,
+): Promise<{ readonly log: EventLog; close(): Promise<void> }> {
+  const closing: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const one of closing.splice(0).toReversed()) await one();
+  };
+  try {
+    if (!config.logUrl.startsWith("file:"))
+      return { log: await openKafka(config, line, closing, true), close };
+    const folder = config.logUrl.slice("file:".length);
+    if (!existsSync(join(folder, "data.mdb"))) throw noFolder(folder);
+    return { log: (await openFolder(config, closing)).log, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function noFolder(folder: string): OperationalError<"START-004"> {
+  const cause = "there is no log in it";
+  return new OperationalError("START-004", { folder, cause }, `${folder}: ${cause}`);
+}
+
 interface Ports {
   readonly log: EventLog;
   readonly store: StateStore;
@@ -66,10 +95,7 @@ async function openPorts(
 ): Promise<Ports> {
   const { logUrl, stateUrl } = config;
   if (logUrl.startsWith("file:")) {
-    const environment = await openEnvironment(logUrl.slice("file:".length));
-    closing.push(() => environment.close());
-    const log = await LmdbLog.open(environment, clock, config.partitions);
-    closing.push(() => log.close());
+    const { environment, log } = await openFolder(config, closing);
     if (stateUrl === logUrl) {
       const store = new LmdbStateStore(environment);
       closing.push(() => store.close());
@@ -77,16 +103,38 @@ async function openPorts(
     }
     return { log, ...(await openRedis(config, log.partitions, line, closing)) };
   }
+  const log = await openKafka(config, line, closing, false);
+  return { log, ...(await openRedis(config, log.partitions, line, closing)) };
+}
+
+async function openFolder(
+  { logUrl, partitions }: Config,
+  closing: (() => Promise<void>)[],
+): Promise<{ readonly environment: Environment; readonly log: EventLog }> {
+  const environment = await openEnvironment(logUrl.slice("file:".length));
+  closing.push(() => environment.close());
+  const log = await LmdbLog.open(environment, systemClock, partitions);
+  closing.push(() => log.close());
+  return { environment, log };
+}
+
+async function openKafka(
+  { logUrl, topicPrefix, partitions, allow }: Config,
+  line: Line,
+  closing: (() => Promise<void>)[],
+  existing: boolean,
+): Promise<EventLog> {
   const log = await KafkaLog.open({
     url: logUrl,
-    prefix: config.topicPrefix,
-    partitions: config.partitions,
-    allow: config.allow,
-    clock,
+    prefix: topicPrefix,
+    partitions,
+    allow,
+    existing,
+    clock: systemClock,
     line,
   });
   closing.push(() => log.close());
-  return { log, ...(await openRedis(config, log.partitions, line, closing)) };
+  return log;
 }
 
 async function openRedis(

@@ -1,0 +1,85 @@
+import type { Rejected, Step } from "@millrace/shared/contract/journal-record";
+import type { Decision } from "@millrace/shared/core/decision";
+
+/** A member that is another one now. Absent is undefined. */
+export interface Change {
+  /** `state`, `context.hits`, `effects[0].payload`; `outcome` where it is not even the same kind. */
+  readonly path: string;
+  readonly was: unknown;
+  readonly now: unknown;
+}
+
+/** What stands in the journal of an input: a step, a rejection, or nothing. */
+export type Outcome =
+  | { readonly kind: "step"; readonly step: Step; readonly text: string }
+  | { readonly kind: "rejected"; readonly rejected: Rejected }
+  | { readonly kind: "nothing" };
+
+const CHANGES_MAX = 20;
+
+/**
+ * What a decision has other than the journal: nothing where it would be journalled the same today.
+ *
+ * Words of a rejection are left out: they may become clearer. So is the version, where it is another.
+ *
+ * @param version that decided now, where it is not the recorded one
+ */
+export function compare(was: Outcome, now: Decision, version?: string): readonly Change[] {
+  if (was.kind === "step" && now.kind === "step") {
+    const { step, text } = was;
+    if (withVersion(text, step.instance.version, version) === now.json) return [];
+    return changesBetween(subjectOf(step, version), subjectOf(now.step, version));
+  }
+  if (was.kind === "rejected" && now.kind === "rejected") {
+    const { rejected: before } = was;
+    const { rejected: after } = now;
+    return changesBetween(
+      { code: before.code, cause: before.cause, instance: before.instance },
+      { code: after.code, cause: after.cause, instance: after.instance },
+    );
+  }
+  if (was.kind === "nothing" && now.kind === "ignored") return [];
+  return [{ path: "outcome", was: outcomeWas(was), now: outcomeNow(now) }];
+}
+
+/** The journal's text, as it would be with another version. Where that guess is wrong, all is compared. */
+function withVersion(text: string, before: string, now: string | undefined): string {
+  return now === undefined ? text : text.replace(`"version":"${before}"`, `"version":"${now}"`);
+}
+
+function subjectOf({ instance, ...step }: Step, version: string | undefined): object {
+  const { version: own, ...members } = instance;
+  return { ...members, ...step, ...(version === undefined && { version: own }) };
+}
+
+function outcomeWas(outcome: Outcome): string {
+  if (outcome.kind === "step") return `a step to ${JSON.stringify(outcome.step.instance.state)}`;
+  return outcome.kind === "rejected" ? `rejected, ${outcome.rejected.code}` : "nothing";
+}
+
+function outcomeNow(decision: Decision): string {
+  if (decision.kind === "step") return `a step to ${JSON.stringify(decision.step.instance.state)}`;
+  if (decision.kind === "ignored") return `nothing, ${decision.why}`;
+  return `rejected, ${decision.rejected.code}: ${decision.rejected.detail}`;
+}
+
+function changesBetween(was: unknown, now: unknown): Change[] {
+  const changes: Change[] = [];
+  gather(was, now, "", changes);
+  return changes;
+}
+
+function gather(was: unknown, now: unknown, path: string, into: Change[]): void {
+  if (was === now || into.length >= CHANGES_MAX) return;
+  if (Array.isArray(was) && Array.isArray(now)) {
+    for (let i = 0; i < Math.max(was.length, now.length); i++)
+      gather(was[i], now[i], `${path}[${i}]`, into);
+  } else if (isPlain(was) && isPlain(now)) {
+    for (const name of new Set([...Object.keys(was), ...Object.keys(now)]))
+      gather(was[name], now[name], path === "" ? name : `${path}.${name}`, into);
+  } else into.push({ path, was, now });
+}
+
+function isPlain(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
