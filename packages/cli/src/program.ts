@@ -27,7 +27,7 @@ export function createProgram(): Command {
   program.addCommand(complete, { hidden: true });
   program.addHelpText(
     "after",
-    "\nCommands that ask a server find it by MILLRACE_URL (http://127.0.0.1:8080) and MILLRACE_TOKEN.\nExit codes: 0 ok, 1 failed, 2 usage, 3 unreachable.",
+    "\nCommands that ask a server find it by MILLRACE_URL (http://127.0.0.1:8080) and MILLRACE_TOKEN.\nExit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 hung.",
   );
   explainUsage(program, "millrace");
   return program;

@@ -11,8 +11,8 @@ export class CommandFailed extends Error {
   }
 }
 
-/** 0 ok, 1 failed, 2 usage, 3 unreachable. */
-export const exitCodes = { failed: 1, usage: 2, unreachable: 3 } as const;
+/** 0 ok, 1 failed, 2 usage, 3 unreachable, 4 hung, and ended by itself. */
+export const exitCodes = { failed: 1, usage: 2, unreachable: 3, hung: 4 } as const;
 
 export const DEFAULT_URL = "http://127.0.0.1:8080";
 

@@ -1,4 +1,5 @@
 import type { RebuildProgress } from "@millrace/engine/query/rebuild";
+import { messageOf } from "@millrace/shared/errors/operational";
 import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
 import { loadConfig } from "../config/load.ts";
@@ -33,15 +34,18 @@ async function rebuildAll({
   ...flags
 }: RebuildFlags): Promise<void> {
   const config = loadConfig({ flags, env: process.env, file });
-  const [{ openInstallation }, { createLogger }, { rebuild }, { randomName }] = await Promise.all([
-    import("../compose/installation.ts"),
-    import("../compose/logger.ts"),
-    import("@millrace/engine/query/rebuild"),
-    import("@millrace/shared/ports/clock"),
-  ]);
-  const installation = await openInstallation(config, createLogger("warn", "rebuild"));
-  const { log, store, clock } = installation;
+  const [{ Closing }, { openInstallation }, { createLogger }, { rebuild }, { randomName }] =
+    await Promise.all([
+      import("../compose/closing.ts"),
+      import("../compose/installation.ts"),
+      import("../compose/logger.ts"),
+      import("@millrace/engine/query/rebuild"),
+      import("@millrace/shared/ports/clock"),
+    ]);
+  const line = createLogger("warn", "rebuild");
+  const closing = new Closing();
   try {
+    const { log, store, clock } = await openInstallation(config, line, closing);
     const all = Array.from({ length: log.partitions }, (_, partition) => partition);
     const missing = only?.find((one) => !all.includes(one));
     if (missing !== undefined)
@@ -61,7 +65,9 @@ async function rebuildAll({
     await Promise.all(Array.from({ length: AT_ONCE }, work));
     display.end();
   } finally {
-    await installation.close();
+    await closing.end((what, error) =>
+      line("warn", "while closing", { what, why: messageOf(error) }),
+    );
   }
 }
 

@@ -62,13 +62,17 @@ async function serveUntilStopped(
   const role = roles.length === 1 ? name : undefined;
   const config = loadConfig({ flags, env: process.env, file, role });
   // The clients of Kafka, Redis and lmdb are loaded by those who serve: other commands answer at once.
-  const [{ createLogger }, { run }] = await Promise.all([
+  const [{ createLogger }, { run }, { startWatchdog }, { InHand }] = await Promise.all([
     import("../compose/logger.ts"),
     import("../compose/run.ts"),
+    import("../watchdog/watchdog.ts"),
+    import("@millrace/engine/runtime/in-hand"),
   ]);
   const line = createLogger(config.logLevel, name);
   const stopped = stopSignal();
-  const running = await run(config, roles, line);
+  const inHand = new InHand();
+  startWatchdog(config, name, inHand, line);
+  const running = await run(config, roles, line, inHand);
   const mqtt =
     running.mqttPort === undefined ? undefined : `mqtt://${config.host}:${running.mqttPort}`;
   const http = `http://${config.host}:${running.httpPort}`;
@@ -80,9 +84,16 @@ async function serveUntilStopped(
   const devices = fleet === true && mqtt !== undefined ? startFleet(mqtt, config.token) : undefined;
   const signal = await stopped;
   line("info", "stopping", { signal });
-  setTimeout(() => process.exit(1), STOP_MS_MAX).unref();
+  setTimeout(() => {
+    const what = running.stopping() ?? "fleet";
+    line("error", "stopping takes too long, and is given up", { what, ms: STOP_MS_MAX });
+    process.exit(1);
+  }, STOP_MS_MAX).unref();
   await stopFleet(devices);
   await running.stop();
+  // All is done. What clients of servers that are away still have open would keep the process for a while.
+  line("debug", "stopped", { open: process.getActiveResourcesInfo() });
+  process.exit(0);
 }
 
 /** Resolves with the first signal; a second one ends the process at once. */

@@ -17,6 +17,7 @@ import type { EventLog } from "@millrace/shared/ports/event-log";
 import type { SessionStore } from "@millrace/shared/ports/session-store";
 import type { StateStore } from "@millrace/shared/ports/state-store";
 import type { Config } from "../config/settings.ts";
+import type { Closing } from "./closing.ts";
 import type { Line } from "./logger.ts";
 
 /** What every role of a process works on: the three ports, and what is folded from the registry. */
@@ -28,52 +29,38 @@ export interface Installation {
   readonly catalogue: Catalogue;
   readonly registry: Registry;
   readonly events: EventsWriter;
-  close(): Promise<void>;
 }
 
-/** Opens the servers, or the folder, that the settings name. @throws OperationalError */
-export async function openInstallation(config: Config, line: Line): Promise<Installation> {
+/**
+ * Opens the servers, or the folder, that the settings name.
+ *
+ * @param closing is told how all of it is ended, as far as it came
+ * @throws OperationalError
+ */
+export async function openInstallation(
+  config: Config,
+  line: Line,
+  closing: Closing,
+): Promise<Installation> {
   const clock = systemClock;
-  const closing: (() => Promise<void>)[] = [];
-  const close = async (): Promise<void> => {
-    for (const one of closing.splice(0).toReversed()) await one();
-  };
-  try {
-    const { log, store, sessions } = await openPorts(config, clock, line, closing);
-    const catalogue = new Catalogue(log.partitions, (flow, why) => {
-      line("error", "a published flow cannot be compiled by this version", { flow, why });
-    });
-    const registry = new Registry(log, catalogue, clock);
-    const events = new EventsWriter(log, clock);
-    closing.push(async () => events.close());
-    await registry.start();
-    closing.push(() => registry.stop());
-    return { clock, log, store, sessions, catalogue, registry, events, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  const { log, store, sessions } = await openPorts(config, clock, line, closing);
+  const catalogue = new Catalogue(log.partitions, (flow, why) => {
+    line("error", "a published flow cannot be compiled by this version", { flow, why });
+  });
+  const registry = new Registry(log, catalogue, clock);
+  const events = new EventsWriter(log, clock);
+  closing.add("events", () => events.close());
+  await registry.start();
+  closing.add("registry", () => registry.stop());
+  return { clock, log, store, sessions, catalogue, registry, events };
 }
 
 /** Opens the log alone, for one who reads it: it has to be there, and stays as it is. */
-export async function openLog(
-  config: Config,
-  line: Line,
-): Promise<{ readonly log: EventLog; close(): Promise<void> }> {
-  const closing: (() => Promise<void>)[] = [];
-  const close = async (): Promise<void> => {
-    for (const one of closing.splice(0).toReversed()) await one();
-  };
-  try {
-    if (!config.logUrl.startsWith("file:"))
-      return { log: await openKafka(config, line, closing, true), close };
-    const folder = config.logUrl.slice("file:".length);
-    if (!existsSync(join(folder, "data.mdb"))) throw noFolder(folder);
-    return { log: (await openFolder(config, closing)).log, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+export async function openLog(config: Config, line: Line, closing: Closing): Promise<EventLog> {
+  if (!config.logUrl.startsWith("file:")) return await openKafka(config, line, closing, true);
+  const folder = config.logUrl.slice("file:".length);
+  if (!existsSync(join(folder, "data.mdb"))) throw noFolder(folder);
+  return (await openFolder(config, closing)).log;
 }
 
 function noFolder(folder: string): OperationalError<"START-004"> {
@@ -91,14 +78,14 @@ async function openPorts(
   config: Config,
   clock: Clock,
   line: Line,
-  closing: (() => Promise<void>)[],
+  closing: Closing,
 ): Promise<Ports> {
   const { logUrl, stateUrl } = config;
   if (logUrl.startsWith("file:")) {
     const { environment, log } = await openFolder(config, closing);
     if (stateUrl === logUrl) {
       const store = new LmdbStateStore(environment);
-      closing.push(() => store.close());
+      closing.add("store", () => store.close());
       return { log, store, sessions: new MemorySessionStore(clock) };
     }
     return { log, ...(await openRedis(config, log.partitions, line, closing)) };
@@ -109,19 +96,19 @@ async function openPorts(
 
 async function openFolder(
   { logUrl, partitions }: Config,
-  closing: (() => Promise<void>)[],
+  closing: Closing,
 ): Promise<{ readonly environment: Environment; readonly log: EventLog }> {
   const environment = await openEnvironment(logUrl.slice("file:".length));
-  closing.push(() => environment.close());
+  closing.add("folder", () => environment.close());
   const log = await LmdbLog.open(environment, systemClock, partitions);
-  closing.push(() => log.close());
+  closing.add("log", () => log.close());
   return { environment, log };
 }
 
 async function openKafka(
   { logUrl, topicPrefix, partitions, allow }: Config,
   line: Line,
-  closing: (() => Promise<void>)[],
+  closing: Closing,
   existing: boolean,
 ): Promise<EventLog> {
   const log = await KafkaLog.open({
@@ -133,7 +120,7 @@ async function openKafka(
     clock: systemClock,
     line,
   });
-  closing.push(() => log.close());
+  closing.add("log", () => log.close());
   return log;
 }
 
@@ -141,14 +128,14 @@ async function openRedis(
   { stateUrl, topicPrefix, allow }: Config,
   partitions: number,
   line: Line,
-  closing: (() => Promise<void>)[],
+  closing: Closing,
 ): Promise<Omit<Ports, "log">> {
   const redis = await connectRedis(stateUrl, {
     allow,
     onLost: (why) => line("warn", "the store cannot be reached; waiting for it", { why }),
     onBack: () => line("info", "the store is back"),
   });
-  closing.push(() => redis.close());
+  closing.add("store", () => redis.close());
   const prefix = topicPrefix.replace(/\.$/, "");
   const store = new RedisStateStore(redis.client, { prefix, partitions });
   return { store, sessions: new RedisSessionStore(redis.client, prefix) };

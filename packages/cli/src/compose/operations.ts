@@ -1,4 +1,6 @@
 import type { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
+import { rejectionAt } from "@millrace/engine/query/rejection";
+import { JournalTail } from "@millrace/engine/query/journal-tail";
 import { History, type RecordedStep } from "@millrace/engine/query/history";
 import { refuseWhileRebuilt } from "@millrace/engine/query/rebuild";
 import type { Engine } from "@millrace/engine/runtime/engine";
@@ -18,6 +20,8 @@ import type { CatalogueEntry } from "@millrace/shared/flow/catalogue";
 import type { Deployment } from "@millrace/shared/flow/deployments";
 import { randomName } from "@millrace/shared/ports/clock";
 import type { Installation } from "./installation.ts";
+import { openTail, readCursor } from "./tail.ts";
+import { traceIdOf } from "./trace-id.ts";
 
 /** The roles that run in this process. */
 export interface Roles {
@@ -30,6 +34,7 @@ export interface Roles {
 export function operationsOf(installation: Installation, roles: Roles): Operations {
   const { log, store, clock, catalogue, events } = installation;
   const history = new History({ log, store, clock });
+  const tail = new JournalTail({ log, store, clock });
   const partitionFor = (ref: InstanceRef): number =>
     partitionOf(logKey(ref.ns, ref.key), log.partitions);
   const everywhere = Array.from({ length: log.partitions }, (_, partition) => partition);
@@ -56,6 +61,18 @@ export function operationsOf(installation: Installation, roles: Roles): Operatio
       await refuseWhileRebuilt(installation, [partitionFor(ref)]);
       const { steps, next } = await history.page(ref, query);
       return { steps: steps.map(historyStep), ...(next !== undefined && { next }) };
+    },
+    async rejection({ ns, partition, offset }) {
+      if (partition >= log.partitions) return undefined;
+      const found = await rejectionAt(log, partition, offset);
+      return found?.ns === ns ? found : undefined;
+    },
+    async journal(cursor) {
+      await refuseWhileRebuilt(installation, everywhere);
+      const from =
+        cursor === undefined ? await tail.bookmarks() : readCursor(cursor, log.partitions);
+      await tail.refuseWhatIsCut(from);
+      return { open: (take, ended) => openTail(tail, from, take, ended) };
     },
     async signal({ ns, flow, key }, { type, payload, id: given }) {
       const id = given ?? randomName(clock, "s");
@@ -120,7 +137,7 @@ function historyStep({ step, trace }: RecordedStep): HistoryStep {
     to: instance.state,
     effects: effects.map(({ verdict: _verdict, ...effect }) => effect),
     verdicts: effects.map(({ index, verdict }) => ({ effect: index, ...verdict })),
-    ...(trace !== undefined && { traceId: trace.split("-")[1] ?? trace }),
+    ...(trace !== undefined && { traceId: traceIdOf(trace) }),
     context: instance.context,
   };
 }

@@ -1,6 +1,7 @@
 import { CallHosts } from "@millrace/engine/dispatch/call-hosts";
 import { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
 import { Engine } from "@millrace/engine/runtime/engine";
+import type { InHand } from "@millrace/engine/runtime/in-hand";
 import { startApi } from "@millrace/gateway/api/server";
 import { Gateway, gatewayName } from "@millrace/gateway/main/gateway";
 import { SecretFolder } from "@millrace/shared/adapters/files/secrets";
@@ -9,7 +10,9 @@ import { GatewayDirectory } from "@millrace/shared/peer/directory";
 import { allowAll } from "@millrace/shared/policy/authorize";
 import { messageOf } from "@millrace/shared/errors/operational";
 import { sleep } from "@millrace/shared/ports/clock";
+import { takeHungOn } from "../watchdog/hung-on.ts";
 import type { Config } from "../config/settings.ts";
+import { Closing } from "./closing.ts";
 import { FlowFolder } from "./flow-folder.ts";
 import { startHealthServer } from "./health-server.ts";
 import { type Installation, openInstallation } from "./installation.ts";
@@ -28,6 +31,8 @@ export interface Running {
   readonly reasons: readonly string[];
   /** Takes no more, finishes what is under way, and lets go of everything. */
   stop(): Promise<void>;
+  /** What is being let go of just now. */
+  stopping(): string | undefined;
 }
 
 /** How long clients are waited for when a gateway stops. */
@@ -37,25 +42,26 @@ const DRAIN_MS = 2_000;
  * Starts the roles of one process, in the order in which they need each other. This is the only place
  * where gateway and engine meet.
  *
+ * @param inHand where the engine says what it has in hand
  * @throws OperationalError
  */
-export async function run(config: Config, roles: readonly Role[], line: Line): Promise<Running> {
-  const closing: (() => Promise<void>)[] = [];
-  const stop = async (): Promise<void> => {
-    for (const one of closing.splice(0).toReversed()) {
-      await one().catch((error: unknown) =>
-        line("warn", "while stopping", { why: messageOf(error) }),
-      );
-    }
-  };
+export async function run(
+  config: Config,
+  roles: readonly Role[],
+  line: Line,
+  inHand: InHand,
+): Promise<Running> {
+  const closing = new Closing();
+  const stop = (): Promise<void> =>
+    closing.end((what, error) => line("warn", "while stopping", { what, why: messageOf(error) }));
+  const stopping = (): string | undefined => closing.ending;
   try {
-    const installation = await openInstallation(config, line);
-    closing.push(() => installation.close());
+    const installation = await openInstallation(config, line, closing);
     await publishFlows(config, installation, line, closing);
     const running: Roles = {};
     const directory = await startDirectory(config, installation, roles, line, closing);
     if (roles.includes("engine"))
-      running.engine = await startEngine(config, installation, line, closing);
+      running.engine = await startEngine(config, installation, inHand, line, closing);
     if (roles.includes("dispatcher")) {
       running.dispatcher = await startDispatcher(
         config,
@@ -69,21 +75,19 @@ export async function run(config: Config, roles: readonly Role[], line: Line): P
       running.gateway = await startGateway(config, installation, directory, line, closing);
     }
     const http = await startHttp(config, installation, running, line);
-    closing.push(() => http.close());
+    closing.add("http", () => http.close());
     const reasons = await untilReady(installation, running);
     const partitions = running.engine?.partitions().length;
     if (partitions !== undefined && reasons.length === 0)
       line("info", "partitions claimed", { partitions });
     line("warn", "no policies yet: every client and every effect is allowed");
     const mqttPort = running.gateway?.mqttPort;
-    return { installation, roles: running, mqttPort, httpPort: http.port, reasons, stop };
+    return { installation, roles: running, mqttPort, httpPort: http.port, reasons, stop, stopping };
   } catch (error) {
     await stop();
     throw error;
   }
 }
-
-type Closing = (() => Promise<void>)[];
 
 /** How long a start waits for its partitions; it serves all the same when they take longer. */
 const READY_MS_MAX = 15_000;
@@ -113,7 +117,7 @@ async function publishFlows(
   if (folder === undefined) return;
   const flows = new FlowFolder({ folder, registry, catalogue, line });
   await flows.start();
-  closing.push(() => flows.stop());
+  closing.add("flows", () => flows.stop());
 }
 
 /** The gateways there are, and the name of the one in this process. */
@@ -138,13 +142,14 @@ async function startDirectory(
     onTrouble: (error) => line("warn", "gateways cannot be listed", { why: messageOf(error) }),
   });
   await gateways.start();
-  closing.push(async () => gateways.stop());
+  closing.add("directory of gateways", () => gateways.stop());
   return { gateways, self };
 }
 
 async function startEngine(
-  { retention: retentionMs, journalBytesMax }: Config,
+  { logUrl, retention: retentionMs, journalBytesMax }: Config,
   installation: Installation,
+  inHand: InHand,
   line: Line,
   closing: Closing,
 ): Promise<Engine> {
@@ -158,10 +163,12 @@ async function startEngine(
     authorize: allowAll,
     options: { retentionMs, journalBytesMax },
     onLine: line,
+    inHand,
+    hungOn: logUrl.startsWith("file:") ? takeHungOn(logUrl.slice("file:".length)) : undefined,
     registryRead: () => registry.read(),
   });
   await engine.start();
-  closing.push(() => engine.stop());
+  closing.add("engine", () => engine.stop());
   return engine;
 }
 
@@ -174,7 +181,7 @@ async function startDispatcher(
 ): Promise<Dispatcher> {
   const hosts = new CallHosts(callHosts);
   const http = new UndiciClient({ allows: hosts.allowsAddress });
-  closing.push(() => http.close());
+  closing.add("http client", () => http.close());
   const secrets = folder === undefined ? undefined : new SecretFolder(folder);
   const dispatcher = new Dispatcher({
     log,
@@ -186,7 +193,7 @@ async function startDispatcher(
     onLine: line,
   });
   await dispatcher.start();
-  closing.push(() => dispatcher.stop());
+  closing.add("dispatcher", () => dispatcher.stop());
   return dispatcher;
 }
 
@@ -217,7 +224,7 @@ async function startGateway(
     },
     onLine: line,
   });
-  closing.push(() => gateway.stop(DRAIN_MS));
+  closing.add("gateway", () => gateway.stop(DRAIN_MS));
   return gateway;
 }
 

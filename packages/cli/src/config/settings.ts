@@ -192,6 +192,17 @@ export const settings = {
     wanted: "a number of bytes, 1048576 at the least",
     description: "of a partition's journal; beyond it, retention is shorter (default: 4 GiB)",
   },
+  stallMsMax: {
+    env: "MILLRACE_STALL_MS_MAX",
+    flag: "--stall-ms-max <ms>",
+    schema: z.coerce
+      .number()
+      .int()
+      .refine((ms) => ms === 0 || (ms >= 100 && ms <= 86_400_000)),
+    wanted: "milliseconds, from 100 to 86400000, or 0 for no end to it",
+    description:
+      "how long the process may hang before it ends itself (default: 30000; 0: for ever)",
+  },
   logLevel: {
     env: "MILLRACE_LOG_LEVEL",
     flag: "--log-level <level>",
@@ -222,6 +233,8 @@ export interface Config {
   /** In milliseconds. */
   readonly retention: number;
   readonly journalBytesMax: number;
+  /** 0 turns the watchdog off. */
+  readonly stallMsMax: number;
   readonly logLevel: (typeof logLevels)[number];
   /** Where each value came from. */
   readonly sources: Readonly<Record<SettingName, string>>;

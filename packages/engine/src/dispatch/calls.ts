@@ -103,7 +103,7 @@ export class Calls {
       // It ended here before the request to put it aside was taken: its result is on its way.
       if (this.#pending.endedAs(id) !== undefined) continue;
       const effect = owed.parked as unknown as CallEffect;
-      const of = { ...from, id, to: { ns, flow, key }, effect, trace: undefined };
+      const of = { ...from, id, to: { ns, flow, key }, effect, trace: owed.trace };
       void this.#try(this.#add({ ...of, ticket: undefined, parking: "parked" }));
     }
   }

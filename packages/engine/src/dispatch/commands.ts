@@ -95,15 +95,16 @@ export class Commands {
     const resumed: PendingCommand[] = [];
     for (const { id, owed } of outstanding(instance).toReversed()) {
       if (owed.parked === undefined || owed.kind !== "command" || this.#pending.has(id)) continue;
+      const { trace } = owed;
       const effect = owed.parked as unknown as CommandEffect;
       const ended = this.#pending.endedAs(id);
       if (ended !== undefined) {
         // It ended here before the request to put it aside was taken, perhaps that of another dispatcher.
         // A refusal was told already, and told again it would count as another.
-        if (ended !== "refused") void isWritten(this.#results.settle(to, id, ended, {}, undefined));
+        if (ended !== "refused") void isWritten(this.#results.settle(to, id, ended, {}, trace));
         continue;
       }
-      const of = { ...from, id, to, effect, trace: undefined };
+      const of = { ...from, id, to, effect, trace };
       // What replaced it has said so, or says so again when it is read anew.
       if (this.#replaces(from.partition, of)) continue;
       const command = this.#add({ ...of, ticket: undefined, parking: "parked" });

@@ -92,6 +92,6 @@ export class CarefulTurns {
   #poison(inHand: InHand): string {
     const { host, partition } = this.#parts;
     host.onEvent("error", "an input is rejected that ended its owners", { partition, ...inHand });
-    return "it was in hand when three owners of its partition ended; it is kept unread";
+    return "it was in hand when owners of its partition ended, one after the other; it is kept unread";
   }
 }

@@ -261,6 +261,7 @@ function addressed(
         ...common,
         effectId: header.effect,
         effect: payload as unknown as Effect,
+        trace: header.trace,
       };
   }
 }

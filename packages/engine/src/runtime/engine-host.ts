@@ -7,6 +7,7 @@ import type { EventLog, Subscription } from "@millrace/shared/ports/event-log";
 import type { StateStore } from "@millrace/shared/ports/state-store";
 import type { Turnstile } from "./caution.ts";
 import type { EngineCounters } from "./counters.ts";
+import type { InHand, InputInHand } from "./in-hand.ts";
 import type { EngineOptions } from "./options.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -26,6 +27,9 @@ export interface EngineHost {
   readonly counters: EngineCounters;
   /** Where one partition at a time takes inputs that may end the process. */
   readonly turnstile: Turnstile;
+  readonly inHand: InHand;
+  /** What an earlier process hung on, where it could leave word; told once. */
+  takeHungOn(partition: number): InputInHand | undefined;
   subscription(): Subscription;
   /** Resolves when this process has read all that the registry holds now. */
   registryRead(): Promise<void>;

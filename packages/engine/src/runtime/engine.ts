@@ -10,6 +10,7 @@ import { Turnstile } from "./caution.ts";
 import { engineCounters } from "./counters.ts";
 import { defaultEngineOptions, type EngineOptions } from "./options.ts";
 import type { EngineHost, LogLevel, LogLine } from "./engine-host.ts";
+import { InHand, type InputInHand } from "./in-hand.ts";
 import { PartitionOwner } from "./partition-owner.ts";
 import { worldOf } from "./world.ts";
 
@@ -25,6 +26,10 @@ export interface EngineParts {
   readonly authorize: Authorize;
   readonly options?: Partial<EngineOptions>;
   readonly onLine: LogLine;
+  /** Where it says what it has in hand, for a thread that watches it. */
+  readonly inHand?: InHand | undefined;
+  /** What the process before this one hung on. */
+  readonly hungOn?: InputInHand | undefined;
   registryRead(): Promise<void>;
 }
 
@@ -42,11 +47,13 @@ export class Engine {
   readonly #told = new Map<number, number>();
   #cancelTick: (() => void) | undefined;
   #failure: string | undefined;
+  #hungOn: InputInHand | undefined;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
     const { log, store, clock, catalogue, events, authorize, onLine } = parts;
     const options = { ...defaultEngineOptions, ...parts.options };
+    this.#hungOn = parts.hungOn;
     this.#host = {
       worker: randomName(clock, "e"),
       log,
@@ -58,6 +65,8 @@ export class Engine {
       options,
       counters: this.counters,
       turnstile: new Turnstile(),
+      inHand: parts.inHand ?? new InHand(),
+      takeHungOn: (partition) => this.#takeHungOn(partition),
       subscription: () => {
         if (this.#subscription === undefined) throw new Error("the engine is not started");
         return this.#subscription;
@@ -69,6 +78,13 @@ export class Engine {
       onLog: (level, message, facts) => onLine(level as LogLevel, message, facts),
       onEvent: onLine,
     };
+  }
+
+  #takeHungOn(partition: number): InputInHand | undefined {
+    const hungOn = this.#hungOn;
+    if (hungOn?.partition !== partition) return undefined;
+    this.#hungOn = undefined;
+    return hungOn;
   }
 
   /** One partition's part of what all of them may have. */

@@ -78,7 +78,12 @@ export class Tenure {
     const deliveriesMax = options.turnDeliveriesMax;
     this.#reader = new Reader({ partition, partitions, catalogue, world, deliveriesMax });
     this.#position = new InputPosition(position);
-    const memory = { cache: this.#cache, timers: this.#timers, position: this.#position };
+    const memory = {
+      partition,
+      cache: this.#cache,
+      timers: this.#timers,
+      position: this.#position,
+    };
     this.#decider = new TurnDecider(host, memory);
     const bounds = { recordsMax: options.arrivedRecordsMax, bytesMax: host.arrivedBytesMax };
     this.#intake = new Intake(partition, position.offset, bounds, () => host.subscription());
@@ -177,6 +182,7 @@ export class Tenure {
       this.#failure ??= error;
     } finally {
       this.#cancelAlarm?.();
+      this.#host.inHand.putDown();
       this.#committer.stop();
       // Whoever claims next appends, too: one append at a time is under way, answered or given up.
       await this.#appending.catch(() => {});
@@ -301,18 +307,21 @@ export class Tenure {
 
   /** Whom the next records are for, as many of them as are for one turn. */
   #read(records: readonly LogRecord[]): Deliveries[] {
+    const { inHand } = this.#host;
     const read: Deliveries[] = [];
     let at = this.#position.time;
     let room = this.#host.options.turnDeliveriesMax;
     for (const record of records) {
       const isFirst = read.length === 0;
       at = Math.max(at, record.time);
+      inHand.takeEvent(this.#partition, record.offset);
       const one = this.#reader.read(record, at, isFirst ? this.#heard : nobody);
       room -= one.deliveries.length;
       if (!isFirst && (room < 0 || one.more)) break;
       read.push(one);
       if (one.more) break;
     }
+    inHand.putDown();
     return read;
   }
 

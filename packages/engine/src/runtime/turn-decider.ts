@@ -27,6 +27,7 @@ export interface Decided {
 
 /** The memory of a partition that deciding reads and changes. */
 export interface PartitionMemory {
+  readonly partition: number;
   readonly cache: InstanceCache;
   readonly timers: TimerWindow;
   readonly position: InputPosition;
@@ -37,6 +38,7 @@ export interface PartitionMemory {
  * (T2), into the records of one append. Synchronous: whatever it needs was loaded before.
  */
 export class TurnDecider {
+  readonly #partition: number;
   readonly #host: EngineHost;
   readonly #cache: InstanceCache;
   readonly #timers: TimerWindow;
@@ -44,7 +46,8 @@ export class TurnDecider {
   /** Instances that this turn has looked at. */
   #used: Cached[] = [];
 
-  constructor(host: EngineHost, { cache, timers, position }: PartitionMemory) {
+  constructor(host: EngineHost, { partition, cache, timers, position }: PartitionMemory) {
+    this.#partition = partition;
     this.#host = host;
     this.#cache = cache;
     this.#timers = timers;
@@ -78,7 +81,9 @@ export class TurnDecider {
     return { batch, taken, begun, toCopy };
   }
 
+  /** Nothing is in hand any more. */
   #rest(): void {
+    this.#host.inHand.putDown();
     for (const cached of this.#used) cached.rest();
     this.#used = [];
   }
@@ -166,8 +171,9 @@ export class TurnDecider {
 
   /** @returns false when the timer has to wait for the version that its instance runs */
   #fire(batch: Batch, id: InstanceId, cached: Cached, instance: Instance, when: EpochMs): boolean {
-    const { counters, world, clock } = this.#host;
+    const { counters, world, clock, inHand } = this.#host;
     const at = Math.max(this.#position.time, when);
+    inHand.takeTimer(this.#partition, id);
     const decision = decide(instance, { kind: "timer", to: instance, at }, world);
     this.#settle(batch, id, cached, decision);
     if (decision.kind === "ignored" && decision.why === "unknown-version") return false;
@@ -187,6 +193,7 @@ export class TurnDecider {
       this.#position.move(next, at, clock.monotonicMs());
       return false;
     }
+    this.#host.inHand.takeEvent(this.#partition, record.offset);
     const trace = header?.trace;
     if (one.faults.length + one.deliveries.length > 1) batch.beginBig(this.#position.change());
     for (const { code, detail, ns, flow, type } of one.faults) {

@@ -1,11 +1,17 @@
 import type { Effect, Verdict } from "@millrace/shared/contract/effect";
-import type { Bindings, Instance, StateValue } from "@millrace/shared/contract/instance";
+import type {
+  Bindings,
+  Instance,
+  InstanceStatus,
+  StateValue,
+} from "@millrace/shared/contract/instance";
 import type { Json, JsonObject } from "@millrace/shared/contract/json";
 import type { Cause } from "@millrace/shared/contract/journal-record";
 import type { InstanceRef } from "@millrace/shared/contract/names";
 import type {
   InstancePage,
   InstanceQuery,
+  PlacedRejection,
   RejectionPage,
   RejectionQuery,
 } from "@millrace/shared/ports/state-store";
@@ -19,9 +25,60 @@ export interface Operations {
   instances(query: InstanceQuery): Promise<InstancePage>;
   history(ref: InstanceRef, page: HistoryQuery): Promise<HistoryPage>;
   rejections(query: RejectionQuery): Promise<RejectionPage>;
+  /** One of them, however old; undefined where there is none at that place. */
+  rejection(place: RejectionPlace): Promise<PlacedRejection | undefined>;
+  /**
+   * What is journalled from now on.
+   *
+   * @param cursor of a page, to go on behind it
+   * @throws OperationalError API-002 for a cursor that no page gave, LOG-006 for one that is too old
+   */
+  journal(cursor: string | undefined): Promise<JournalTail>;
   /** Resolves when the log has the signal. */
   signal(ref: InstanceRef, signal: SignalRequest): Promise<SignalReceipt>;
   health(): Promise<Health>;
+}
+
+export interface RejectionPlace {
+  readonly ns: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+export interface JournalTail {
+  /**
+   * @param take is given what was journalled, and the cursor behind it
+   * @param ended is told when it cannot go on
+   * @returns what ends it
+   */
+  open(
+    take: (events: readonly JournalEvent[], next: string) => void,
+    ended: () => void,
+  ): () => void;
+}
+
+/** A step or a rejection, as it is shown to those who look on. */
+export interface JournalEvent {
+  readonly kind: "step" | "rejected";
+  readonly partition: number;
+  readonly offset: number;
+  readonly at: number;
+  readonly namespace: string;
+  readonly flow?: string;
+  readonly key?: string;
+  readonly cause: Cause;
+  readonly traceId?: string;
+  /** Of a step. */
+  readonly seq?: number;
+  readonly status?: InstanceStatus;
+  readonly from?: StateValue | null;
+  readonly to?: StateValue;
+  readonly effects?: readonly Omit<Effect, "verdict">[];
+  /** Of a rejection. */
+  readonly code?: string;
+  readonly detail?: string;
+  /** As the step left it; for watchers of one instance. */
+  readonly instance?: Instance;
 }
 
 export interface FlowInfo {

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { instanceStatuses } from "@millrace/shared/contract/instance";
 import { type Json, jsonFault } from "@millrace/shared/contract/json";
-import { DEFAULT_NAMESPACE } from "@millrace/shared/contract/names";
+import { DEFAULT_NAMESPACE, NAME_BYTES_MAX } from "@millrace/shared/contract/names";
 
 /** What the API takes, checked once at this border. */
 const namespace = z.string().min(1).max(64).default(DEFAULT_NAMESPACE);
@@ -28,9 +28,11 @@ export const deploymentsQuery = z.strictObject({
   limit,
 });
 
-export const deploymentPath = z.object({ name: z.string().min(1) });
+const name = z.string().min(1).max(NAME_BYTES_MAX);
 
-export const instancePath = z.object({ flow: z.string().min(1), key: z.string().min(1) });
+export const deploymentPath = z.object({ name });
+
+export const instancePath = z.object({ flow: name, key: name });
 
 /** Of what is found by its name. */
 export const namedQuery = z.strictObject({ namespace });
@@ -52,14 +54,25 @@ export const rejectedQuery = z.strictObject({
   limit,
 });
 
+export const rejectedPath = z.object({
+  id: z.string().regex(/^\d{1,5}-\d{1,15}$/, "not the id of a rejected input"),
+});
+
+export const journalQuery = z.strictObject({
+  namespace,
+  flow: z.string().min(1).optional(),
+  key: z.string().min(1).optional(),
+  kind: z.enum(["step", "rejected"]).optional(),
+  /** To go on behind; from now on without it. */
+  cursor: z.string().min(1).optional(),
+});
+
 export const signalBody = z.strictObject({
   type: z
     .string()
     .min(1)
     .max(128)
-    .refine((type) => !type.startsWith("xstate."), {
-      error: "names beginning with `xstate.` are the machine's own",
-    }),
+    .regex(/^(?!xstate\.)/, "names beginning with `xstate.` are the machine's own"),
   payload: z
     .record(z.string(), z.custom<Json>())
     .default({})

@@ -31,6 +31,8 @@ export interface Owed {
   readonly invoke?: string;
   /** Set once the dispatcher has put it aside; what it needs to try again from the store alone. */
   readonly parked?: JsonObject;
+  /** With `parked`: the W3C `traceparent` of what caused the effect. */
+  readonly trace?: string;
 }
 
 /** Which thing has which role in a deployment: names of things by roles. */

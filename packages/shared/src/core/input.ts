@@ -62,6 +62,8 @@ export interface ParkedInput extends FromLog {
   readonly kind: "parked";
   readonly effectId: string;
   readonly effect: Effect;
+  /** W3C `traceparent` of what caused the effect. */
+  readonly trace?: string | undefined;
 }
 
 /** The earliest timer or deadline of an instance has come. */

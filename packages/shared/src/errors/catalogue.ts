@@ -13,6 +13,7 @@ export const catalogue = {
   "START-002": { title: "the servers are not safe to keep state on", retry: "after-repair" },
   "START-003": { title: "another process uses this data folder", retry: "after-repair" },
   "START-004": { title: "the data folder cannot be used", retry: "after-repair" },
+  "PROCESS-001": { title: "the event loop of the process hung", retry: "later" },
   "LOG-001": { title: "the log cannot be reached", retry: "later" },
   "LOG-002": { title: "an append was not answered", retry: "later" },
   "LOG-003": { title: "the log refused a record", retry: "never" },
@@ -46,6 +47,14 @@ export interface ErrorFacts {
   "START-002": { risk: string; allow: string };
   "START-003": { folder: string; pid?: number };
   "START-004": { folder: string; cause: string };
+  "PROCESS-001": {
+    stalledMs: number;
+    partition?: number;
+    offset?: number;
+    timer?: string;
+    at?: readonly string[] | undefined;
+    next: string;
+  };
   "LOG-001": { what: string; cause: string };
   "LOG-002": { topic: string; partition: number; cause: string };
   "LOG-003": { topic: string; partition: number; cause: string };

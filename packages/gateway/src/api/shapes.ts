@@ -1,0 +1,175 @@
+import { instanceStatuses } from "@millrace/shared/contract/instance";
+import { catalogue, type ErrorCode } from "@millrace/shared/errors/catalogue";
+import * as z from "zod";
+
+/** What the API answers, for its document; what is said of an instance may grow. */
+
+const time = z.int().meta({ description: "ms since 1970, by the log's clock" });
+const json = z.json();
+const object = z.record(z.string(), z.unknown());
+
+const stateValue = z
+  .lazy((): z.ZodType => z.union([z.string(), z.record(z.string(), stateValue)]))
+  .meta({ id: "StateValue", description: "a state's name, or an object of parallel regions" });
+
+const bindings = z
+  .record(z.string(), z.string())
+  .meta({ id: "Bindings", description: "names of things by roles" });
+
+const named = z.object({ name: z.string(), topic: z.string() });
+
+export const flow = z
+  .looseObject({
+    namespace: z.string(),
+    name: z.string(),
+    version: z.string().meta({ description: "content hash of the version that new instances run" }),
+    description: z.string().optional(),
+    origin: z.string().meta({ description: "the folder it came from" }),
+    retired: z.boolean(),
+    roles: z.array(z.string()).optional(),
+    inputs: z.array(named),
+    commands: z.array(named),
+  })
+  .meta({ id: "Flow" });
+
+export const deployment = z
+  .looseObject({
+    namespace: z.string(),
+    name: z.string(),
+    flow: z.string(),
+    things: bindings,
+    origin: z.string(),
+  })
+  .meta({ id: "Deployment" });
+
+export const instance = z
+  .looseObject({
+    namespace: z.string(),
+    flow: z.string(),
+    key: z.string(),
+    version: z.string(),
+    generation: z.int().meta({ description: "offset of the event that began it" }),
+    seq: z.int().meta({ description: "steps taken by this generation" }),
+    status: z.enum(instanceStatuses),
+    state: stateValue,
+    context: object,
+    thing: z.string().optional(),
+    things: bindings.optional(),
+    timers: z.array(z.looseObject({ id: z.string(), due: time, seq: z.int() })),
+    owed: z.array(
+      z.looseObject({
+        id: z.string(),
+        kind: z.enum(["command", "call"]),
+        name: z.string(),
+        parked: z.boolean(),
+        deadline: time.optional(),
+      }),
+    ),
+    output: json.optional(),
+    error: json.optional(),
+    startedAt: time,
+    updatedAt: time,
+  })
+  .meta({ id: "Instance" });
+
+const cause = z
+  .looseObject({
+    kind: z.enum(["device", "timer", "result", "signal", "operator", "redrive"]),
+    type: z.string(),
+    offset: z.int().optional(),
+    thing: z.string().optional(),
+    client: z.string().optional(),
+    topic: z.string().optional(),
+    id: z.string().optional(),
+    effect: z.string().optional(),
+    due: time.optional(),
+  })
+  .meta({ id: "Cause", description: "what made an instance move" });
+
+const effect = z
+  .looseObject({
+    index: z.int(),
+    kind: z.enum(["command", "call", "publish", "send", "log"]),
+  })
+  .meta({ id: "Effect" });
+
+export const step = z
+  .looseObject({
+    seq: z.int(),
+    at: time,
+    cause,
+    from: z.union([stateValue, z.null()]),
+    to: stateValue,
+    effects: z.array(effect),
+    verdicts: z.array(z.looseObject({ effect: z.int(), allow: z.boolean(), by: z.string() })),
+    traceId: z.string().optional(),
+    context: object,
+  })
+  .meta({ id: "Step" });
+
+export const rejection = z
+  .looseObject({
+    id: z.string(),
+    namespace: z.string(),
+    partition: z.int(),
+    offset: z.int(),
+    at: time,
+    cause,
+    code: z.string(),
+    detail: z.string(),
+    flow: z.string().optional(),
+    key: z.string().optional(),
+    payload: json.meta({ description: "as it came: JSON where it is JSON, else {base64}" }),
+  })
+  .meta({ id: "Rejection" });
+
+export const receipt = z
+  .object({
+    id: z.string().meta({ description: "by which a repeat is taken once" }),
+    partition: z.int(),
+    offset: z.int(),
+  })
+  .meta({ id: "SignalReceipt" });
+
+export const journalEvent = z
+  .looseObject({
+    kind: z.enum(["step", "rejected"]),
+    partition: z.int(),
+    offset: z.int(),
+    at: time,
+    namespace: z.string(),
+    flow: z.string().optional(),
+    key: z.string().optional(),
+    cause,
+    seq: z.int().optional(),
+    status: z.enum(instanceStatuses).optional(),
+    from: z.union([stateValue, z.null()]).optional(),
+    to: stateValue.optional(),
+    effects: z.array(effect).optional(),
+    code: z.string().optional(),
+    detail: z.string().optional(),
+    traceId: z.string().optional(),
+  })
+  .meta({ id: "JournalEvent" });
+
+export const problem = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.enum(Object.keys(catalogue) as [ErrorCode, ...ErrorCode[]]),
+    detail: z.string(),
+    facts: object,
+  })
+  .meta({ id: "Problem", description: "RFC 9457; each code has a page in docs/errors" });
+
+/** A page of a list. */
+export function pageOf(item: z.ZodType): z.ZodType {
+  return z.object({
+    items: z.array(item),
+    next: z
+      .string()
+      .optional()
+      .meta({ description: "the cursor of the next page, if there is one" }),
+  });
+}
