@@ -1,3 +1,4 @@
+import type { Instance } from "@millrace/shared/contract/instance";
 import type { Rejected, Step } from "@millrace/shared/contract/journal-record";
 import type { Decision } from "@millrace/shared/core/decision";
 
@@ -20,7 +21,8 @@ const CHANGES_MAX = 20;
 /**
  * What a decision has other than the journal: nothing where it would be journalled the same today.
  *
- * Words of a rejection are left out: they may become clearer. So is the version, where it is another.
+ * Words of a rejection are left out: they may become clearer. So are traces, and the version, where it is
+ * another.
  *
  * @param version that decided now, where it is not the recorded one
  */
@@ -48,8 +50,19 @@ function withVersion(text: string, before: string, now: string | undefined): str
 }
 
 function subjectOf({ instance, ...step }: Step, version: string | undefined): object {
-  const { version: own, ...members } = instance;
-  return { ...members, ...step, ...(version === undefined && { version: own }) };
+  const { version: own, owed, ...members } = instance;
+  return {
+    ...members,
+    ...(owed !== undefined && { owed: untraced(owed) }),
+    ...step,
+    ...(version === undefined && { version: own }),
+  };
+}
+
+/** By which trace an effect is followed is nothing that was decided. */
+function untraced(owed: NonNullable<Instance["owed"]>): object {
+  const entries = Object.entries(owed).map(([key, { trace: _trace, ...one }]) => [key, one]);
+  return Object.fromEntries(entries) as object;
 }
 
 function outcomeWas(outcome: Outcome): string {
