@@ -1,9 +1,10 @@
-import type { HistoryPage, HistoryStep, SignalReceipt } from "@millrace/gateway/api/operations";
+import type { HistoryPage, HistoryStep, Receipt } from "@millrace/gateway/api/operations";
 import { type Instance, instanceStatuses, type Timer } from "@millrace/shared/contract/instance";
 import { Command, Option } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
 import { writeTable } from "../output/table.ts";
 import { shorten, writeState, writeThings, writeTime } from "../output/text.ts";
+import { operateCommands } from "./operate.ts";
 import { clientOf, json, print, wholeNumber } from "./common.ts";
 
 /** An instance as the API shows it. */
@@ -22,7 +23,7 @@ interface Page {
   readonly next?: string;
 }
 
-/** `instance list`, `show`, `history`, `signal`. */
+/** `instance list`, `show`, `history`, `signal`, `pause`, `resume`, `cancel`. */
 export function instanceCommand(): Command {
   const instance = new Command("instance").description(
     "look at running machines, and talk to them",
@@ -67,6 +68,7 @@ export function instanceCommand(): Command {
     .option("--namespace <name>")
     .option("--json", "as JSON")
     .action(signal);
+  for (const command of operateCommands()) instance.addCommand(command);
   return instance;
 }
 
@@ -195,10 +197,7 @@ async function signal(
 ): Promise<void> {
   const query = namespace === undefined ? "" : `?namespace=${encodeURIComponent(namespace)}`;
   const body = { type, payload: readPayload(payload), ...(id !== undefined && { id }) };
-  const receipt = await clientOf().post<SignalReceipt>(
-    `${pathOf(flow, key)}/signals${query}`,
-    body,
-  );
+  const receipt = await clientOf().post<Receipt>(`${pathOf(flow, key)}/signals${query}`, body);
   if (asJson) return print(json(receipt));
   print(`${type} sent to ${flow}/${key}, as ${receipt.id}`);
 }

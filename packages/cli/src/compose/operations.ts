@@ -12,16 +12,23 @@ import type {
   Health,
   HistoryStep,
   Operations,
+  Receipt,
 } from "@millrace/gateway/api/operations";
 import type { Gateway } from "@millrace/gateway/main/gateway";
 import { type InstanceRef, instanceId, logKey } from "@millrace/shared/contract/names";
 import { partitionOf } from "@millrace/shared/contract/partition";
 import type { CatalogueEntry } from "@millrace/shared/flow/catalogue";
 import type { Deployment } from "@millrace/shared/flow/deployments";
+import type { OperatorCommand, Signal } from "@millrace/shared/contract/event-record";
+import type { JsonObject } from "@millrace/shared/contract/json";
+import { isOperational } from "@millrace/shared/errors/operational";
 import { randomName } from "@millrace/shared/ports/clock";
 import type { Installation } from "./installation.ts";
+import { redriven, searchRejections } from "./rejections.ts";
 import { openTail, readCursor } from "./tail.ts";
 import { traceIdOf } from "./trace-id.ts";
+
+type Said<T> = Omit<T, "v" | "w" | "n">;
 
 /** The roles that run in this process. */
 export interface Roles {
@@ -37,6 +44,19 @@ export function operationsOf(installation: Installation, roles: Roles): Operatio
   const tail = new JournalTail({ log, store, clock });
   const partitionFor = (ref: InstanceRef): number =>
     partitionOf(logKey(ref.ns, ref.key), log.partitions);
+  /** Says something to one instance. */
+  const say = async (
+    header: Said<Signal> | Said<OperatorCommand>,
+    payload: JsonObject,
+  ): Promise<Receipt> => {
+    const partition = partitionFor(header);
+    const { offset } = await events.write(partition, {
+      key: logKey(header.ns, header.key),
+      header: JSON.stringify({ v: 1, ...header, ...events.stamp() }),
+      value: JSON.stringify(payload),
+    });
+    return { id: header.id, partition, offset };
+  };
   const everywhere = Array.from({ length: log.partitions }, (_, partition) => partition);
   return {
     flows: () => catalogue.entries().map(flowInfo),
@@ -50,7 +70,7 @@ export function operationsOf(installation: Installation, roles: Roles): Operatio
     },
     async rejections(query) {
       await refuseWhileRebuilt(installation, everywhere);
-      return await store.rejections(query);
+      return await searchRejections(store, query);
     },
     deployment(ns, name) {
       const found = catalogue.deployments.get(ns, name);
@@ -74,17 +94,28 @@ export function operationsOf(installation: Installation, roles: Roles): Operatio
       await tail.refuseWhatIsCut(from);
       return { open: (take, ended) => openTail(tail, from, take, ended) };
     },
-    async signal({ ns, flow, key }, { type, payload, id: given }) {
-      const id = given ?? randomName(clock, "s");
-      const partition = partitionFor({ ns, flow, key });
-      const header = { v: 1, kind: "signal", ns, flow, key, type, id, ...events.stamp() };
-      const { offset } = await events.write(partition, {
-        key: logKey(ns, key),
-        header: JSON.stringify(header),
-        value: JSON.stringify(payload),
-      });
-      return { id, partition, offset };
+    signal: ({ ns, flow, key }, { type, payload, id = randomName(clock, "s") }) =>
+      say({ kind: "signal", ns, flow, key, type, id }, payload),
+    operate: ({ ns, flow, key }, { action, reason, where, id = randomName(clock, "o") }) =>
+      say(
+        { kind: "operator", ns, flow, key, action, id, ...(where && { where }) },
+        reason === undefined ? {} : { reason },
+      ),
+    async redrive(place) {
+      const record = await redriven(log, place);
+      const { ns: _, partition, offset } = place;
+      const header = JSON.stringify({ ...record.header, ...events.stamp() });
+      const written = await events.write(partition, { ...record, header });
+      return { id: `${partition}-${offset}`, partition, offset: written.offset };
     },
+    canRedrive: (place) =>
+      redriven(log, place).then(
+        () => true,
+        (error: unknown) => {
+          if (isOperational(error, "API-001", "API-002", "LOG-006")) return false;
+          throw error;
+        },
+      ),
     health: async () => healthOf(installation, roles),
   };
 }

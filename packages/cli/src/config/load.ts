@@ -142,7 +142,7 @@ function isAddress(text: string): boolean {
 }
 
 /** As it may be shown: a password may stand in what is no address of ours, too. */
-function withoutLogins(text: string): string {
+export function withoutLogins(text: string): string {
   return text.replaceAll(/\/\/[^@/]*@/g, "//…@");
 }
 

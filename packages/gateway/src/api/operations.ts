@@ -1,4 +1,5 @@
 import type { Effect, Verdict } from "@millrace/shared/contract/effect";
+import type { OperatorAction, OperatorCommand } from "@millrace/shared/contract/event-record";
 import type {
   Bindings,
   Instance,
@@ -24,7 +25,7 @@ export interface Operations {
   instance(ref: InstanceRef): Promise<Instance | undefined>;
   instances(query: InstanceQuery): Promise<InstancePage>;
   history(ref: InstanceRef, page: HistoryQuery): Promise<HistoryPage>;
-  rejections(query: RejectionQuery): Promise<RejectionPage>;
+  rejections(query: RejectionSearch): Promise<RejectionPage>;
   /** One of them, however old; undefined where there is none at that place. */
   rejection(place: RejectionPlace): Promise<PlacedRejection | undefined>;
   /**
@@ -35,7 +36,19 @@ export interface Operations {
    */
   journal(cursor: string | undefined): Promise<JournalTail>;
   /** Resolves when the log has the signal. */
-  signal(ref: InstanceRef, signal: SignalRequest): Promise<SignalReceipt>;
+  signal(ref: InstanceRef, signal: SignalRequest): Promise<Receipt>;
+  /** Resolves when the log has what an operator wants of an instance. */
+  operate(ref: InstanceRef, request: OperatorRequest): Promise<Receipt>;
+  /**
+   * Gives a rejected input again, as it came, to the flow that could not take it. Resolves when the log
+   * has it.
+   *
+   * @throws OperationalError API-001 where there is none at that place, API-002 for one that cannot be
+   * given again, LOG-006 when the log no longer has it
+   */
+  redrive(place: RejectionPlace): Promise<Receipt>;
+  /** Whether it can be: it is there, is no timer's, and the log still has it. */
+  canRedrive(place: RejectionPlace): Promise<boolean>;
   health(): Promise<Health>;
 }
 
@@ -155,7 +168,26 @@ export interface SignalRequest {
   readonly id?: string | undefined;
 }
 
-export interface SignalReceipt {
+export interface OperatorRequest {
+  readonly action: OperatorAction;
+  readonly reason?: string | undefined;
+  /** Makes a repeat be taken once; made up where it is absent. */
+  readonly id?: string | undefined;
+  /** Looked at again when it is taken. */
+  readonly where?: OperatorCommand["where"];
+}
+
+export interface RejectionSearch extends RejectionQuery {
+  readonly code?: string;
+  readonly key?: string;
+  readonly thing?: string;
+  /** Log times: at or after one, before the other. */
+  readonly since?: number;
+  readonly until?: number;
+}
+
+/** Where the log has what was said to an instance. */
+export interface Receipt {
   readonly id: string;
   readonly partition: number;
   readonly offset: number;

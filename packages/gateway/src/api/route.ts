@@ -1,6 +1,11 @@
 import type { ErrorCode } from "@millrace/shared/errors/catalogue";
 import type * as z from "zod";
 
+/** What may fail where the store is looked at, the log is read, the log is written. */
+export const lookUp: readonly ErrorCode[] = ["STATE-003", "STATE-005"];
+export const reading: readonly ErrorCode[] = [...lookUp, "LOG-001"];
+export const writing: readonly ErrorCode[] = [...reading, "LOG-002"];
+
 /** What a request of a route brings, checked. */
 export interface Asked<P, Q, B> {
   readonly params: P;

@@ -1,11 +1,13 @@
 import type { Instance } from "@millrace/shared/contract/instance";
 import type { InstanceRef } from "@millrace/shared/contract/names";
 import { outstanding } from "@millrace/shared/core/outstanding";
-import type { PlacedRejection } from "@millrace/shared/ports/state-store";
 import * as z from "zod";
 import type { JournalEvent, Operations } from "./operations.ts";
+import { defined } from "./defined.ts";
+import { operatorRoutes } from "./operator-routes.ts";
 import { notFound } from "./problem.ts";
-import { type AnyRoute, route, type Sink, streamRoute } from "./route.ts";
+import { rejectedRoutes } from "./rejected-routes.ts";
+import { type AnyRoute, lookUp, reading, route, type Sink, streamRoute, writing } from "./route.ts";
 import {
   deploymentPath,
   deploymentsQuery,
@@ -14,21 +16,16 @@ import {
   instancesQuery,
   journalQuery,
   namedQuery,
-  rejectedPath,
-  rejectedQuery,
   signalBody,
 } from "./schemas.ts";
 import * as shapes from "./shapes.ts";
-
-/** While the store cannot be asked, or is made anew. */
-const lookUp = ["STATE-003", "STATE-005"] as const;
-const reading = [...lookUp, "LOG-001"] as const;
 
 /** Every operation of the API. */
 export function routesOf(operations: Operations): readonly AnyRoute[] {
   return [
     ...flowRoutes(operations),
     ...instanceRoutes(operations),
+    ...operatorRoutes(operations),
     ...rejectedRoutes(operations),
     ...journalRoutes(operations),
   ];
@@ -193,51 +190,10 @@ function instanceRoutes(operations: Operations): AnyRoute[] {
       query: namedQuery,
       body: signalBody,
       answer: { status: 202, description: "the log has it", schema: shapes.receipt },
-      problems: [...reading, "LOG-002"],
+      problems: writing,
       async handle({ params, query: { namespace }, body }) {
         const instance = await find({ ns: namespace, ...params });
         return await operations.signal(instance, body);
-      },
-    }),
-  ];
-}
-
-function rejectedRoutes(operations: Operations): AnyRoute[] {
-  return [
-    route({
-      method: "GET",
-      path: "/rejected",
-      id: "listRejected",
-      tag: "rejected",
-      summary: "Inputs that could not be taken",
-      query: rejectedQuery,
-      answer: {
-        status: 200,
-        description: "a page, the newest first",
-        schema: shapes.pageOf(shapes.rejection),
-      },
-      links: { getRejected: { id: "/items/0/id" } },
-      problems: lookUp,
-      async handle({ query: { namespace, ...query } }) {
-        const { items, next } = await operations.rejections({ ns: namespace, ...defined(query) });
-        return { items: items.map(shownRejection), ...(next !== undefined && { next }) };
-      },
-    }),
-    route({
-      method: "GET",
-      path: "/rejected/{id}",
-      id: "getRejected",
-      tag: "rejected",
-      summary: "One rejected input, with its payload as it came",
-      params: rejectedPath,
-      query: namedQuery,
-      answer: { status: 200, description: "the rejected input", schema: shapes.rejection },
-      problems: reading,
-      async handle({ params: { id }, query: { namespace } }) {
-        const [partition = 0, offset = 0] = id.split("-").map(Number);
-        const found = await operations.rejection({ ns: namespace, partition, offset });
-        if (found === undefined) throw notFound(`rejected input ${id} in namespace ${namespace}`);
-        return shownRejection(found);
       },
     }),
   ];
@@ -331,15 +287,4 @@ function shownInstance(instance: Instance): object {
       parked: parked !== undefined,
     })),
   };
-}
-
-function shownRejection({ partition, offset, json }: PlacedRejection): object {
-  const { ns, ...rejected } = JSON.parse(json) as { ns: string };
-  return { id: `${partition}-${offset}`, namespace: ns, partition, offset, ...rejected };
-}
-
-/** Without the members that are undefined: a look-up tells them from those that were not given. */
-function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  const entries = Object.entries(value).filter(([, member]) => member !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
 }

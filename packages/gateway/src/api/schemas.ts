@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { operatorActions } from "@millrace/shared/contract/event-record";
 import { instanceStatuses } from "@millrace/shared/contract/instance";
 import { type Json, jsonFault } from "@millrace/shared/contract/json";
 import { DEFAULT_NAMESPACE, NAME_BYTES_MAX } from "@millrace/shared/contract/names";
@@ -7,16 +8,18 @@ import { DEFAULT_NAMESPACE, NAME_BYTES_MAX } from "@millrace/shared/contract/nam
 const namespace = z.string().min(1).max(64).default(DEFAULT_NAMESPACE);
 const limit = z.coerce.number().int().min(1).max(500).default(50);
 
+const instanceCursor = z
+  .string()
+  .regex(/^[^/]+\/[^/]+\/[^/]+$/, "not a cursor that a page gave")
+  .optional();
+
 export const instancesQuery = z.strictObject({
   namespace,
   flow: z.string().min(1).optional(),
   state: z.string().min(1).optional(),
   thing: z.string().min(1).optional(),
   status: z.enum(instanceStatuses).optional(),
-  cursor: z
-    .string()
-    .regex(/^[^/]+\/[^/]+\/[^/]+$/, "not a cursor that a page gave")
-    .optional(),
+  cursor: instanceCursor,
   limit,
 });
 
@@ -44,14 +47,61 @@ export const historyQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(100).default(20),
 });
 
+const rejectedCursor = z
+  .string()
+  .regex(/^\d{1,15}\/\d{1,5}\/\d{1,15}$/, "not a cursor that a page gave")
+  .optional();
+
+const text = z.string().min(1).max(NAME_BYTES_MAX).optional();
+
+const rejectedFilter = {
+  flow: text,
+  key: text,
+  thing: text,
+  code: text,
+};
+
+const time = z.coerce.number().int().nonnegative().max(1e15).optional();
+
 export const rejectedQuery = z.strictObject({
   namespace,
-  flow: z.string().min(1).optional(),
-  cursor: z
-    .string()
-    .regex(/^\d+\/\d+\/\d+$/, "not a cursor that a page gave")
-    .optional(),
+  ...rejectedFilter,
+  since: time,
+  until: time,
+  cursor: rejectedCursor,
   limit,
+});
+
+const bulk = {
+  namespace,
+  preview: z.boolean().default(false),
+  limit: z.int().min(1).max(500).default(100),
+};
+
+export const bulkRedriveBody = z.strictObject({
+  ...bulk,
+  ...rejectedFilter,
+  since: z.int().nonnegative().max(1e15).optional(),
+  until: z.int().nonnegative().max(1e15).optional(),
+  cursor: rejectedCursor,
+});
+
+const reason = z.string().min(1).max(1_000).optional();
+
+export const bulkOperateBody = z.strictObject({
+  ...bulk,
+  action: z.enum(operatorActions),
+  reason,
+  flow: text,
+  state: text,
+  thing: text,
+  status: z.enum(instanceStatuses).optional(),
+  cursor: instanceCursor,
+});
+
+export const operateBody = z.strictObject({
+  reason,
+  id: z.string().min(1).max(128).optional(),
 });
 
 export const rejectedPath = z.object({

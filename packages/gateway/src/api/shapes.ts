@@ -129,7 +129,17 @@ export const receipt = z
     partition: z.int(),
     offset: z.int(),
   })
-  .meta({ id: "SignalReceipt" });
+  .meta({ id: "Receipt", description: "where the log has it" });
+
+export const bulkPage = z
+  .object({
+    count: z.int().meta({ description: "how many of this page it is, or would be, done to" }),
+    next: z
+      .string()
+      .optional()
+      .meta({ description: "the cursor to go on with, where there is more" }),
+  })
+  .meta({ id: "BulkPage" });
 
 export const journalEvent = z
   .looseObject({

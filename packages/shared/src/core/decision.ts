@@ -28,7 +28,8 @@ export type Ignored =
   | "timer-gone"
   | "no-listener"
   | "unknown-version"
-  | "no-room";
+  | "no-room"
+  | "not-so";
 
 export function ignored(why: Ignored): Decision {
   return { kind: "ignored", why };
@@ -84,6 +85,12 @@ export function reject(
       ...(instance && { instance }),
     },
   };
+}
+
+/** An instance that is paused takes nothing; what comes is kept as rejected, to be given again. */
+export function rejectPaused(of: Subject): Decision {
+  const detail = "the instance is paused; resume it, then redrive this";
+  return reject(of, "paused", detail);
 }
 
 /** Thrown where a transition may not be taken, with the code that its rejection gets. */

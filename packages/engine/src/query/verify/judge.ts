@@ -130,8 +130,14 @@ export function causeOf({ delivery, event }: Taken): Cause {
   if (delivery === undefined) return { kind: "device", type: "", offset: event };
   if ("input" in delivery) {
     const { input } = delivery;
-    const type = input.kind === "signal" ? input.type : input.kind;
-    return { kind: input.kind === "signal" ? "signal" : "result", type, offset: event };
+    switch (input.kind) {
+      case "signal":
+        return { kind: "signal", type: input.type, offset: event };
+      case "operator":
+        return { kind: "operator", type: input.action, offset: event };
+      default:
+        return { kind: "result", type: input.kind, offset: event };
+    }
   }
   const [first] = delivery.readings;
   if (first === undefined) return { kind: "device", type: "", offset: event };

@@ -4,6 +4,7 @@ import type { Input } from "../input.ts";
 import type { Decision } from "../decision.ts";
 import type { World } from "../world.ts";
 import { decideDeviceEvent } from "./device-event.ts";
+import { decideOperator } from "./operator.ts";
 import { decideParked } from "./parked.ts";
 import { decideResult } from "./result.ts";
 import { decideSignal } from "./signal.ts";
@@ -25,6 +26,8 @@ export function decide(instance: Instance | undefined, input: Input, world: Worl
       return decideResult(instance, input, world);
     case "parked":
       return decideParked(instance, input, world);
+    case "operator":
+      return decideOperator(instance, input);
     case "timer":
       return decideTimer(instance, input, world);
     default:
