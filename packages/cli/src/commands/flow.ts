@@ -8,9 +8,10 @@ import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
 import { writeTable } from "../output/table.ts";
 import { clientOf, json, print } from "./common.ts";
+import { versionCommands } from "./versions.ts";
 import { verifyCommand } from "./verify.ts";
 
-/** `flow check`, `flow list`, `flow schema`, `flow verify`. */
+/** What there is to do with flows, without a server and with one. */
 export function flowCommand(): Command {
   const flow = new Command("flow").description("check and list flows");
   flow
@@ -43,7 +44,7 @@ export function flowCommand(): Command {
       const { flowJsonSchema } = await import("@millrace/shared/flow/schema");
       print(json(flowJsonSchema()));
     });
-  flow.addCommand(verifyCommand());
+  for (const command of [...versionCommands(), verifyCommand()]) flow.addCommand(command);
   return flow;
 }
 

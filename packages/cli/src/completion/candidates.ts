@@ -52,6 +52,8 @@ const sources: Readonly<Record<string, Source>> = {
   "--with": async () => "files",
   "--flow": async (_place, client) => flows(client),
   file: async () => "files",
+  was: async () => "files",
+  now: async () => "files",
   flow: async (_place, client) => flows(client),
   deployment: deployments,
   key: keys,

@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { RegistryRecord } from "@millrace/shared/contract/registry-record";
 import { isOperational, messageOf, OperationalError } from "@millrace/shared/errors/operational";
-import type { Catalogue } from "@millrace/shared/flow/catalogue";
+import { API_ORIGIN, type Catalogue } from "@millrace/shared/flow/catalogue";
 import type { Flow } from "@millrace/shared/flow/flow";
 import { rebinds } from "@millrace/shared/contract/instance";
 import { checkDeployments, type WrittenDeployment } from "@millrace/shared/flow/deployment-file";
@@ -84,10 +84,13 @@ export class FlowFolder {
 
   async #publish(flow: Flow): Promise<void> {
     const { ns, name, version, file } = flow;
-    const before = this.#catalogue
-      .entries()
-      .find((one) => one.flow.ns === ns && one.flow.name === name);
+    const before = this.#catalogue.entry(ns, name);
     if (before?.flow.version === version && !before.retired) return;
+    if (before?.origin === API_ORIGIN && !before.retired) {
+      const hint = `\`millrace flow retire ${name}\` gives it to this folder`;
+      this.#line("warn", `flow passed over: it was published by the API; ${hint}`, { flow: name });
+      return;
+    }
     const record = { v: 1, kind: "flow", ns, name, version, file, origin: this.#folder };
     await this.#registry.publish(record as RegistryRecord);
     this.#line("info", before === undefined ? "flow published" : "flow changed", {

@@ -20,6 +20,21 @@ import type {
 /** What people and programs can ask of an installation; the HTTP API is one way to ask. */
 export interface Operations {
   flows(): readonly FlowInfo[];
+  flow(ns: string, name: string): FlowDetail | undefined;
+  /** @param version its hash, or how it begins, where only one begins so */
+  flowVersion(ns: string, name: string, version: string): FlowVersion | undefined;
+  /**
+   * Publishes the flows of a text, if all of it is good. Resolves when the log has them, and this process
+   * knows them.
+   *
+   * @throws OperationalError FLOW-002 with all faults, FLOW-003 for a flow that comes from a folder
+   */
+  publishFlows(text: string, file: string): Promise<readonly PublishedFlow[]>;
+  /**
+   * @returns undefined where there is no such flow
+   * @throws OperationalError FLOW-003 for one that comes from a folder
+   */
+  retireFlow(ns: string, name: string): Promise<FlowInfo | undefined>;
   deployment(ns: string, name: string): DeploymentInfo | undefined;
   deployments(query: DeploymentQuery): DeploymentPage;
   instance(ref: InstanceRef): Promise<Instance | undefined>;
@@ -100,13 +115,35 @@ export interface FlowInfo {
   /** Content hash of the version that new instances run. */
   readonly version: string;
   readonly description?: string;
-  /** The folder it came from. */
+  /** The folder it came from, or `api`. */
   readonly origin: string;
   readonly retired: boolean;
   /** What its deployments bind things to; absent where it is not deployed. */
   readonly roles?: readonly string[];
   readonly inputs: readonly { readonly name: string; readonly topic: string }[];
   readonly commands: readonly { readonly name: string; readonly topic: string }[];
+}
+
+export interface FlowVersion {
+  readonly namespace: string;
+  readonly name: string;
+  readonly version: string;
+  /** As it was written. */
+  readonly file: JsonObject;
+}
+
+export interface FlowDetail extends FlowInfo {
+  readonly file: JsonObject;
+  /** In the order in which they were first published. */
+  readonly versions: readonly { readonly version: string; readonly current: boolean }[];
+}
+
+export interface PublishedFlow {
+  readonly namespace: string;
+  readonly name: string;
+  readonly version: string;
+  /** The version that was in force before; absent where there was none. */
+  readonly before?: string;
 }
 
 export interface DeploymentInfo {

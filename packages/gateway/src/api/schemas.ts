@@ -23,6 +23,20 @@ export const instancesQuery = z.strictObject({
   limit,
 });
 
+export const flowPath = z.object({ name: z.string().min(1) });
+
+export const flowVersionPath = z.object({
+  name: z.string().min(1),
+  version: z.string().regex(/^[0-9a-f]{8,24}$/, "not a version, or the first 8 digits of it"),
+});
+
+export const publishBody = z.strictObject({
+  /** YAML or JSON, one flow or several. */
+  text: z.string().min(1),
+  /** What it is called where a fault of it is told. */
+  file: z.string().min(1).max(1_024).default("flow.yaml"),
+});
+
 export const deploymentsQuery = z.strictObject({
   namespace,
   flow: z.string().min(1).optional(),

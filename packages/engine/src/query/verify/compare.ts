@@ -1,22 +1,13 @@
+import { type Change, changesBetween } from "@millrace/shared/contract/changes";
 import type { Instance } from "@millrace/shared/contract/instance";
 import type { Rejected, Step } from "@millrace/shared/contract/journal-record";
 import type { Decision } from "@millrace/shared/core/decision";
-
-/** A member that is another one now. Absent is undefined. */
-export interface Change {
-  /** `state`, `context.hits`, `effects[0].payload`; `outcome` where it is not even the same kind. */
-  readonly path: string;
-  readonly was: unknown;
-  readonly now: unknown;
-}
 
 /** What stands in the journal of an input: a step, a rejection, or nothing. */
 export type Outcome =
   | { readonly kind: "step"; readonly step: Step; readonly text: string }
   | { readonly kind: "rejected"; readonly rejected: Rejected }
   | { readonly kind: "nothing" };
-
-const CHANGES_MAX = 20;
 
 /**
  * What a decision has other than the journal: nothing where it would be journalled the same today.
@@ -74,25 +65,4 @@ function outcomeNow(decision: Decision): string {
   if (decision.kind === "step") return `a step to ${JSON.stringify(decision.step.instance.state)}`;
   if (decision.kind === "ignored") return `nothing, ${decision.why}`;
   return `rejected, ${decision.rejected.code}: ${decision.rejected.detail}`;
-}
-
-function changesBetween(was: unknown, now: unknown): Change[] {
-  const changes: Change[] = [];
-  gather(was, now, "", changes);
-  return changes;
-}
-
-function gather(was: unknown, now: unknown, path: string, into: Change[]): void {
-  if (was === now || into.length >= CHANGES_MAX) return;
-  if (Array.isArray(was) && Array.isArray(now)) {
-    for (let i = 0; i < Math.max(was.length, now.length); i++)
-      gather(was[i], now[i], `${path}[${i}]`, into);
-  } else if (isPlain(was) && isPlain(now)) {
-    for (const name of new Set([...Object.keys(was), ...Object.keys(now)]))
-      gather(was[name], now[name], path === "" ? name : `${path}.${name}`, into);
-  } else into.push({ path, was, now });
-}
-
-function isPlain(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,9 +1,9 @@
+import type { Change } from "@millrace/shared/contract/changes";
 import type { Instance } from "@millrace/shared/contract/instance";
 import type { Cause, Rejected, Step } from "@millrace/shared/contract/journal-record";
 import { type InstanceId, type InstanceRef, logKey } from "@millrace/shared/contract/names";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import type { Delivery } from "../../runtime/deliveries.ts";
-import type { Change } from "./compare.ts";
 import type { HeldInstances } from "./held-instances.ts";
 import type { Difference, Tally, Undecided } from "./report.ts";
 

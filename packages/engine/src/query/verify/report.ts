@@ -1,8 +1,8 @@
+import type { Change } from "@millrace/shared/contract/changes";
 import type { Effect } from "@millrace/shared/contract/effect";
 import type { Cause } from "@millrace/shared/contract/journal-record";
 import type { InstanceId } from "@millrace/shared/contract/names";
 import type { EpochMs } from "@millrace/shared/contract/time";
-import type { Change } from "./compare.ts";
 
 /** Where an instance, or a record that was for none, first came out otherwise. */
 export interface Difference {
