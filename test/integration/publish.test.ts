@@ -119,4 +119,44 @@ describe("flows by the API", () => {
     await until(async () => /counting .* current +\//.test(await publisher.does("flow", "list")));
     await millrace.stop();
   }, 60_000);
+
+  test("move running instances to another version, counted by their states first", async () => {
+    const millrace = await embeddedInstallation("").start();
+    const publisher = new Publisher(millrace);
+    const first = await publisher.file("one.yaml", counting());
+    await publisher.does("flow", "publish", first);
+    for (const name of ["m1", "m2"]) {
+      await tick(millrace, name);
+      await until(async () => (await millrace.instance("counting", name)) !== undefined);
+    }
+    const second = await publisher.file("two.yaml", counting().replaceAll("busy", "calm"));
+    await publisher.does("flow", "publish", second);
+    const migrate = ["flow", "migrate", "counting"];
+    const lost = await publisher.run(...migrate, "--yes");
+    expect([lost.code, lost.stdout]).toEqual([1, expect.stringMatching(/^busy +\? +2$/m)]);
+    expect(lost.stderr).toMatch(
+      /has no state busy; --map says what it is there\. Nothing was done/,
+    );
+    const map = ["--map", "busy=calm"];
+    const wrong = await publisher.run(...migrate, "--map", "busy=clam", "--dry-run");
+    expect([wrong.code, wrong.stderr]).toEqual([
+      1,
+      expect.stringMatching(/API-002 .*no state clam/),
+    ]);
+    expect(await publisher.does(...migrate, ...map, "--dry-run")).toMatch(/^busy +calm +2$/m);
+    expect((await millrace.instance("counting", "m1"))?.state).toBe("busy");
+    const few = await publisher.run(...migrate, ...map, "--max", "1", "--yes");
+    expect([few.code, few.stderr]).toEqual([1, expect.stringContaining("--max is 1")]);
+    expect(await publisher.does(...migrate, ...map, "--yes")).toMatch(/migrated 2 instances$/);
+    for (const name of ["m1", "m2"]) {
+      await until(async () => (await millrace.instance("counting", name))?.state === "calm");
+      await tick(millrace, name);
+      await until(async () => (await millrace.instance("counting", name))?.seq === 3);
+    }
+    expect(await publisher.does("instance", "history", "counting", "m1")).toMatch(
+      /2 .* operator migrate: busy → calm/,
+    );
+    expect(await publisher.does(...migrate, "--yes")).toMatch(/no instances to move/);
+    await millrace.stop();
+  }, 60_000);
 });

@@ -8,6 +8,7 @@ import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
 import { writeTable } from "../output/table.ts";
 import { clientOf, json, print } from "./common.ts";
+import { migrateCommand } from "./migrate.ts";
 import { versionCommands } from "./versions.ts";
 import { verifyCommand } from "./verify.ts";
 
@@ -44,7 +45,8 @@ export function flowCommand(): Command {
       const { flowJsonSchema } = await import("@millrace/shared/flow/schema");
       print(json(flowJsonSchema()));
     });
-  for (const command of [...versionCommands(), verifyCommand()]) flow.addCommand(command);
+  for (const command of [...versionCommands(), migrateCommand(), verifyCommand()])
+    flow.addCommand(command);
   return flow;
 }
 

@@ -21,7 +21,9 @@ import type { OperatorCommand, Signal } from "@millrace/shared/contract/event-re
 import type { JsonObject } from "@millrace/shared/contract/json";
 import { isOperational } from "@millrace/shared/errors/operational";
 import { randomName } from "@millrace/shared/ports/clock";
+import type { InstancePage, InstanceQuery } from "@millrace/shared/ports/state-store";
 import { flowOperationsOf } from "./flow-operations.ts";
+import { migratePage } from "./migration.ts";
 import type { Installation } from "./installation.ts";
 import { redriven, searchRejections } from "./rejections.ts";
 import { openTail, readCursor } from "./tail.ts";
@@ -56,6 +58,10 @@ export function operationsOf(installation: Installation, roles: Roles): Operatio
     });
     return { id: header.id, partition, offset };
   };
+  const instances = async (query: InstanceQuery): Promise<InstancePage> => {
+    await refuseWhileRebuilt(installation, everywhere);
+    return await store.instances(query);
+  };
   const everywhere = Array.from({ length: log.partitions }, (_, partition) => partition);
   return {
     ...flowOperationsOf(installation),
@@ -63,10 +69,24 @@ export function operationsOf(installation: Installation, roles: Roles): Operatio
       await refuseWhileRebuilt(installation, [partitionFor(ref)]);
       return await store.instance(partitionFor(ref), instanceId(ref));
     },
-    async instances(query) {
-      await refuseWhileRebuilt(installation, everywhere);
-      return await store.instances(query);
-    },
+    instances,
+    migrateFlow: (request) =>
+      migratePage(
+        {
+          catalogue,
+          instances,
+          say({ ns, flow, key, version }, { version: to }) {
+            const id = randomName(clock, "o");
+            const where = { version };
+            const { map, reason } = request;
+            return say(
+              { kind: "operator", ns, flow, key, action: "migrate", id, where },
+              { to, map, ...(reason !== undefined && { reason }) },
+            );
+          },
+        },
+        request,
+      ),
     async rejections(query) {
       await refuseWhileRebuilt(installation, everywhere);
       return await searchRejections(store, query);

@@ -2,12 +2,13 @@ import * as z from "zod";
 import { defined } from "./defined.ts";
 import type { Operations } from "./operations.ts";
 import { notFound } from "./problem.ts";
-import { type AnyRoute, route } from "./route.ts";
+import { type AnyRoute, route, writing } from "./route.ts";
 import {
   deploymentPath,
   deploymentsQuery,
   flowPath,
   flowVersionPath,
+  migrateBody,
   namedQuery,
   publishBody,
 } from "./schemas.ts";
@@ -92,6 +93,25 @@ export function flowRoutes(operations: Operations): AnyRoute[] {
         if (retired === undefined) throw notFound(`flow ${name} in namespace ${namespace}`);
         return retired;
       },
+    }),
+    route({
+      method: "POST",
+      path: "/flows/{name}/migrate",
+      id: "migrateFlow",
+      tag: "flows",
+      summary: "Move running instances to another version, a page at a time",
+      description:
+        "With `preview` they are counted only, by their states. Each instance looks again, when it takes it, whether it still runs `from`, and stays as it is where `to` has no such state.",
+      params: flowPath,
+      body: migrateBody,
+      answer: {
+        status: 202,
+        description: "the log has what is wanted of those of this page",
+        schema: shapes.migrationPage,
+      },
+      problems: writing,
+      handle: async ({ params: { name }, body: { namespace: ns, preview, map, limit, ...rest } }) =>
+        await operations.migrateFlow({ ns, name, preview, map, limit, ...defined(rest) }),
     }),
     route({
       method: "GET",

@@ -35,6 +35,14 @@ export interface Operations {
    * @throws OperationalError FLOW-003 for one that comes from a folder
    */
   retireFlow(ns: string, name: string): Promise<FlowInfo | undefined>;
+  /**
+   * Moves running instances to another version, a page of them at a time. Resolves when the log has what
+   * is wanted of those of the page.
+   *
+   * @throws OperationalError API-001 for a flow or version that there is not, API-002 for states of the
+   * map that `to` does not have
+   */
+  migrateFlow(request: MigrationRequest): Promise<MigrationPage>;
   deployment(ns: string, name: string): DeploymentInfo | undefined;
   deployments(query: DeploymentQuery): DeploymentPage;
   instance(ref: InstanceRef): Promise<Instance | undefined>;
@@ -122,6 +130,40 @@ export interface FlowInfo {
   readonly roles?: readonly string[];
   readonly inputs: readonly { readonly name: string; readonly topic: string }[];
   readonly commands: readonly { readonly name: string; readonly topic: string }[];
+}
+
+export interface MigrationRequest {
+  readonly ns: string;
+  readonly name: string;
+  /** Instances of this version, or how it begins; of all others than `to` without it. */
+  readonly from?: string;
+  /** What they go on with, or how it begins; the one that new instances run without it. */
+  readonly to?: string;
+  /** States by what they are called in `to`. */
+  readonly map: Readonly<Record<string, string>>;
+  readonly reason?: string;
+  /** Whether to count only. */
+  readonly preview: boolean;
+  readonly cursor?: string;
+  readonly limit: number;
+}
+
+/** What a page of instances came to, or would come to. */
+export interface MigrationPage {
+  /** The version that they go on with. */
+  readonly to: string;
+  /** How many are migrated. */
+  readonly count: number;
+  /** By the states that they are in. */
+  readonly states: readonly MigratedState[];
+  readonly next?: string;
+}
+
+export interface MigratedState {
+  readonly state: StateValue;
+  /** What it is in the other version; absent where that has no such state: those stay as they are. */
+  readonly becomes?: StateValue;
+  readonly count: number;
 }
 
 export interface FlowVersion {

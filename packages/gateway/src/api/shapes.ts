@@ -166,6 +166,26 @@ export const bulkPage = z
   })
   .meta({ id: "BulkPage" });
 
+export const migrationPage = z
+  .object({
+    to: z.string().meta({ description: "the version that they go on with" }),
+    count: z.int().meta({ description: "how many of this page are, or would be, migrated" }),
+    states: z.array(
+      z.object({
+        state: stateValue,
+        becomes: stateValue.optional().meta({
+          description: "absent where the version has no such state: those stay as they are",
+        }),
+        count: z.int(),
+      }),
+    ),
+    next: z
+      .string()
+      .optional()
+      .meta({ description: "the cursor to go on with, where there is more" }),
+  })
+  .meta({ id: "MigrationPage" });
+
 export const journalEvent = z
   .looseObject({
     kind: z.enum(["step", "rejected"]),

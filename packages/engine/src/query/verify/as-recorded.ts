@@ -55,6 +55,10 @@ export class AsRecorded implements Judge {
     this.#keep(id, note, JSON.stringify(instance));
   }
 
+  begin(): void {
+    // The journal says what there is.
+  }
+
   take(taken: Taken): void {
     const { id, to, delivery, recorded, at } = taken;
     const note = noteOf(this.#held, id, to, () => new Note());

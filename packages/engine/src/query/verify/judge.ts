@@ -38,6 +38,8 @@ export interface Judge {
   wants(key: string): boolean;
   /** An instance as a record before the range has it. */
   fold(instance: Instance): void;
+  /** The log's time where the range begins. */
+  begin(time: EpochMs): void;
   take(taken: Taken): void;
   /** A timer or a deadline that came due. */
   timer(recorded: Recorded): void;

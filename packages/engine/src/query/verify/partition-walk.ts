@@ -115,6 +115,7 @@ export class PartitionWalk {
         if (append.time >= until) break;
         if (this.#position === undefined && isWhole && append.time >= since) {
           this.#position = new InputPosition(position);
+          judge.begin(append.time);
           this.#firstEvent = position.offset;
           const first = Math.min(Math.max(position.offset, events.start), events.end);
           this.#cursor = new EventCursor(log, partition, first, events.end);

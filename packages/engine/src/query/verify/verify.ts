@@ -155,7 +155,9 @@ class Run {
   #whatIf(partition: number, slice: Slice, { catalogue }: CatalogueThen, flow: Flow): Pass {
     const held = new HeldInstances<WhatIfNote>(slice, this.#bytesMax);
     const world = worldThen(catalogue);
-    return { judge: new WhatIf(partition, held, flow, catalogue, world), held, world };
+    const before = worldThen(this.#registry.open().catalogue);
+    const judge = new WhatIf(partition, held, flow, catalogue, { world, before });
+    return { judge, held, world };
   }
 
   get #bytesMax(): number {

@@ -7,7 +7,7 @@ import { decide } from "@millrace/shared/core/decide/decide";
 import { owedKey } from "@millrace/shared/core/decide/result";
 import { type Decision, ignored } from "@millrace/shared/core/decision";
 import type { Input } from "@millrace/shared/core/input";
-import { missingState } from "@millrace/shared/core/placement";
+import { mapState, migrated } from "@millrace/shared/core/migration";
 import type { World } from "@millrace/shared/core/world";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
 import type { Flow } from "@millrace/shared/flow/flow";
@@ -45,19 +45,28 @@ export class WhatIf implements Judge {
   readonly #flow: Flow;
   readonly #catalogue: Catalogue;
   readonly #world: World;
+  /** With the versions that the journal's instances run. */
+  readonly #before: World;
+  /** The log's time where the range begins. */
+  #begin = 0;
 
   constructor(
     partition: number,
     held: HeldInstances<WhatIfNote>,
     flow: Flow,
     catalogue: Catalogue,
-    world: World,
+    { world, before }: { readonly world: World; readonly before: World },
   ) {
     this.#partition = partition;
     this.#held = held;
     this.#flow = flow;
     this.#catalogue = catalogue;
     this.#world = world;
+    this.#before = before;
+  }
+
+  begin(time: EpochMs): void {
+    this.#begin = time;
   }
 
   wants(key: string): boolean {
@@ -77,6 +86,7 @@ export class WhatIf implements Judge {
     const { id, to, delivery, recorded, at } = taken;
     const note = this.#note(id, to);
     this.#adopt(note);
+    if (note.isLeftOut && !note.touched) note.miss("state-unmapped");
     if (!note.isLeftOut) {
       const before = this.#fireOwn(id, to, note, at);
       const given = delivery && inputFor(before, delivery, this.#catalogue);
@@ -93,6 +103,7 @@ export class WhatIf implements Judge {
     const note = this.#note(id, to);
     const due = cause.due ?? this.deadlineOf(id, cause.effect ?? "") ?? at;
     this.#adopt(note);
+    if (note.isLeftOut && !note.touched) note.miss("state-unmapped");
     if (!note.isLeftOut) {
       const before = this.#fireOwn(id, to, note, due - 1);
       const isOwn = before !== undefined && nextDue(before) === due;
@@ -111,10 +122,15 @@ export class WhatIf implements Judge {
     const before = note.instance;
     if (before === undefined) return;
     note.owedThen = before.owed;
-    if (!isEnded(before) && missingState(this.#flow, before.state) !== undefined) {
+    if (isEnded(before)) return;
+    const mapped = mapState(this.#flow, before.state, {});
+    if ("missing" in mapped) {
       note.isLeftOut = true;
-      note.miss("state-unmapped");
-    } else note.json = JSON.stringify({ ...before, version: this.#flow.version });
+      return;
+    }
+    const { state } = mapped;
+    const moved = migrated(before, this.#flow, { state, map: {}, at: this.#begin }, this.#before);
+    note.json = JSON.stringify(moved);
   }
 
   /** Fires timers that the journal has no step for, up to and with a time. @returns what is there then */
@@ -204,9 +220,9 @@ export class WhatIf implements Judge {
 
   end(time: EpochMs): void {
     for (const [id, note] of this.#held.entries()) {
-      if (!note.isTaken || note.isLeftOut) continue;
+      this.#adopt(note);
       const { instance } = note;
-      if (instance !== undefined) this.#fireOwn(id, instance, note, time);
+      if (instance !== undefined && !note.isLeftOut) this.#fireOwn(id, instance, note, time);
     }
   }
 
