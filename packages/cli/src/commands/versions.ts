@@ -147,7 +147,7 @@ async function retire(flow: string, { namespace, json: asJson }: Flags): Promise
 
 /** A file's flow, or what a server has under that name. */
 async function fileOf(place: string, namespace: string | undefined): Promise<JsonObject> {
-  if (existsSync(place) || /\.(ya?ml|json)$/.test(place)) return await flowIn(place);
+  if (existsSync(place) || /\.(ya?ml|json|m?ts|mjs)$/.test(place)) return await flowIn(place);
   const { name, version } = nameOf(place);
   if (version !== undefined) return (await versionOf(name, version, namespace)).file;
   return (await clientOf().get<FlowDetail>(pathOf(name), { namespace })).file;
