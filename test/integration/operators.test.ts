@@ -5,6 +5,7 @@ import { CountingDevice } from "../support/device.ts";
 import {
   clusterInstallation,
   embeddedInstallation,
+  followMillrace,
   type MillraceProcess,
   runMillrace,
   sharedProcess,
@@ -167,6 +168,23 @@ describe.each([
 
 describe("the command line", () => {
   const millrace = sharedProcess(() => embeddedInstallation(flows));
+
+  test("shows what happens, as it happens", async () => {
+    const env = { MILLRACE_URL: millrace().http };
+    const device = await new Operator(millrace()).device("t1");
+    const people = followMillrace(["journal", "tail", "--key", "t1"], env);
+    const programs = followMillrace(["journal", "tail", "--key", "t1", "--json"], env);
+    // The first that each of them shows says that it has begun.
+    let n = 0;
+    await until(async () => {
+      await device.tick(`tick ${n++}`);
+      return people().length > 0 && programs().length > 0;
+    });
+    const shown = people().find((line) => line.includes("device tick"));
+    expect(shown).toMatch(/counting\/t1 \d+ +device tick: \w+ → busy {2}\(command echo\)$/);
+    const [first = "{}"] = programs();
+    expect(JSON.parse(first)).toMatchObject({ kind: "step", flow: "counting", key: "t1" });
+  });
 
   test("shows what a rejected input was, and every setting with its source", async () => {
     const operator = new Operator(millrace());

@@ -36,6 +36,8 @@ export interface Roles {
   gateway?: Gateway;
   engine?: Engine;
   dispatcher?: Dispatcher;
+  /** The process was told to stop: it finishes what it has, and wants nothing new. */
+  draining?: true;
 }
 
 /** Answers what people and programs ask, from the store, the journal and the registry. */
@@ -176,8 +178,12 @@ function historyStep({ step, trace }: RecordedStep): HistoryStep {
 }
 
 /** Ready means: every role of this process does its work. */
-export function healthOf({ events }: Installation, { gateway, engine, dispatcher }: Roles): Health {
+export function healthOf(
+  { events }: Installation,
+  { gateway, engine, dispatcher, draining }: Roles,
+): Health {
   const reasons: string[] = [];
+  if (draining === true) reasons.push("it was told to stop");
   const partitions = engine?.partitions() ?? [];
   for (const state of ["claiming", "failed"]) {
     const count = partitions.filter((one) => one.state === state).length;

@@ -9,7 +9,7 @@ import { UndiciClient } from "@millrace/shared/adapters/http/client";
 import { GatewayDirectory } from "@millrace/shared/peer/directory";
 import { allowAll } from "@millrace/shared/policy/authorize";
 import { messageOf } from "@millrace/shared/errors/operational";
-import { sleep } from "@millrace/shared/ports/clock";
+import { sleep, systemClock } from "@millrace/shared/ports/clock";
 import { takeHungOn } from "../watchdog/hung-on.ts";
 import type { Config } from "../config/settings.ts";
 import { Closing } from "./closing.ts";
@@ -29,10 +29,18 @@ export interface Running {
   readonly httpPort: number;
   /** Why it is not ready yet; empty where it is. */
   readonly reasons: readonly string[];
-  /** Takes no more, finishes what is under way, and lets go of everything. */
+  /**
+   * Is not ready any more, and after `stopDelay` takes no more, finishes what is under way, and lets go
+   * of everything.
+   */
   stop(): Promise<void>;
   /** What is being let go of just now. */
   stopping(): string | undefined;
+}
+
+interface HttpServer {
+  readonly port: number;
+  close(): Promise<void>;
 }
 
 /** How long clients are waited for when a gateway stops. */
@@ -52,14 +60,22 @@ export async function run(
   inHand: InHand,
 ): Promise<Running> {
   const closing = new Closing();
-  const stop = (): Promise<void> =>
+  const running: Roles = {};
+  const end = (): Promise<void> =>
     closing.end((what, error) => line("warn", "while stopping", { what, why: messageOf(error) }));
+  const stop = async (): Promise<void> => {
+    running.draining = true;
+    await sleep(systemClock, config.stopDelay);
+    await end();
+  };
   const stopping = (): string | undefined => closing.ending;
   try {
     const installation = await openInstallation(config, line, closing);
     await publishFlows(config, installation, line, closing);
-    const running: Roles = {};
     const directory = await startDirectory(config, installation, roles, line, closing);
+    // It ends after the roles: whoever asks meanwhile hears that they are being stopped.
+    let http: HttpServer | undefined = undefined;
+    closing.add("http", () => http?.close());
     if (roles.includes("engine"))
       running.engine = await startEngine(config, installation, inHand, line, closing);
     if (roles.includes("dispatcher")) {
@@ -74,8 +90,7 @@ export async function run(
     if (roles.includes("gateway")) {
       running.gateway = await startGateway(config, installation, directory, line, closing);
     }
-    const http = await startHttp(config, installation, running, line);
-    closing.add("http", () => http.close());
+    http = await startHttp(config, installation, running, line);
     const reasons = await untilReady(installation, running);
     const partitions = running.engine?.partitions().length;
     if (partitions !== undefined && reasons.length === 0)
@@ -84,7 +99,7 @@ export async function run(
     const mqttPort = running.gateway?.mqttPort;
     return { installation, roles: running, mqttPort, httpPort: http.port, reasons, stop, stopping };
   } catch (error) {
-    await stop();
+    await end();
     throw error;
   }
 }
@@ -234,7 +249,7 @@ function startHttp(
   installation: Installation,
   roles: Roles,
   line: Line,
-): Promise<{ readonly port: number; close(): Promise<void> }> {
+): Promise<HttpServer> {
   if (roles.gateway === undefined) {
     return startHealthServer({ host, port }, () => healthOf(installation, roles));
   }

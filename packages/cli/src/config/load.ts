@@ -55,6 +55,7 @@ export function loadConfig(input: ConfigInput): Config {
     retention: value<number>("retention") ?? 7 * 24 * 60 * 60 * 1000,
     journalBytesMax: value<number>("journalBytesMax") ?? 4 * 2 ** 30,
     stallMsMax: value<number>("stallMsMax") ?? 30_000,
+    stopDelay: value<number>("stopDelay") ?? 0,
     logLevel: value<Config["logLevel"]>("logLevel") ?? "info",
     sources: sourcesOf(given),
   };

@@ -53,6 +53,9 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
+/** Longer ones are mistakes, and whoever stops the process would not wait. */
+const STOP_DELAY_MS_MAX = 600_000;
+
 /** Risks that an operator can accept with MILLRACE_ALLOW. */
 export const risks = [
   "single-broker",
@@ -203,6 +206,14 @@ export const settings = {
     description:
       "how long the process may hang before it ends itself (default: 30000; 0: for ever)",
   },
+  stopDelay: {
+    env: "MILLRACE_STOP_DELAY",
+    flag: "--stop-delay <duration>",
+    schema: duration.refine((ms) => ms <= STOP_DELAY_MS_MAX),
+    wanted: "a duration up to 10m, as 5s",
+    description:
+      "how long it goes on when it is told to stop, with /readyz saying no, for balancers to hear it (default: 0s)",
+  },
   logLevel: {
     env: "MILLRACE_LOG_LEVEL",
     flag: "--log-level <level>",
@@ -235,6 +246,8 @@ export interface Config {
   readonly journalBytesMax: number;
   /** 0 turns the watchdog off. */
   readonly stallMsMax: number;
+  /** In milliseconds. */
+  readonly stopDelay: number;
   readonly logLevel: (typeof logLevels)[number];
   /** Where each value came from. */
   readonly sources: Readonly<Record<SettingName, string>>;
