@@ -1,4 +1,6 @@
-import { openEnvironment } from "@millrace/shared/adapters/lmdb/environment";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type Environment, openEnvironment } from "@millrace/shared/adapters/lmdb/environment";
 import { LmdbLog } from "@millrace/shared/adapters/lmdb/log";
 import { LmdbStateStore } from "@millrace/shared/adapters/lmdb/state-store";
 import { KafkaLog } from "@millrace/shared/adapters/kafka/log";
@@ -7,6 +9,7 @@ import { connectRedis } from "@millrace/shared/adapters/redis/connect";
 import { RedisSessionStore } from "@millrace/shared/adapters/redis/session-store";
 import { RedisStateStore } from "@millrace/shared/adapters/redis/state-store";
 import { Catalogue } from "@millrace/shared/flow/catalogue";
+import { OperationalError } from "@millrace/shared/errors/operational";
 import { EventsWriter } from "@millrace/shared/log/events-writer";
 import { Registry } from "@millrace/shared/log/registry";
 import { type Clock, systemClock } from "@millrace/shared/ports/clock";
@@ -52,6 +55,19 @@ export async function openInstallation(
   return { clock, log, store, sessions, catalogue, registry, events };
 }
 
+/** Opens the log alone, for one who reads it: it has to be there, and stays as it is. */
+export async function openLog(config: Config, line: Line, closing: Closing): Promise<EventLog> {
+  if (!config.logUrl.startsWith("file:")) return await openKafka(config, line, closing, true);
+  const folder = config.logUrl.slice("file:".length);
+  if (!existsSync(join(folder, "data.mdb"))) throw noFolder(folder);
+  return (await openFolder(config, closing)).log;
+}
+
+function noFolder(folder: string): OperationalError<"START-004"> {
+  const cause = "there is no log in it";
+  return new OperationalError("START-004", { folder, cause }, `${folder}: ${cause}`);
+}
+
 interface Ports {
   readonly log: EventLog;
   readonly store: StateStore;
@@ -66,10 +82,7 @@ async function openPorts(
 ): Promise<Ports> {
   const { logUrl, stateUrl } = config;
   if (logUrl.startsWith("file:")) {
-    const environment = await openEnvironment(logUrl.slice("file:".length));
-    closing.add("folder", () => environment.close());
-    const log = await LmdbLog.open(environment, clock, config.partitions);
-    closing.add("log", () => log.close());
+    const { environment, log } = await openFolder(config, closing);
     if (stateUrl === logUrl) {
       const store = new LmdbStateStore(environment);
       closing.add("store", () => store.close());
@@ -77,16 +90,38 @@ async function openPorts(
     }
     return { log, ...(await openRedis(config, log.partitions, line, closing)) };
   }
+  const log = await openKafka(config, line, closing, false);
+  return { log, ...(await openRedis(config, log.partitions, line, closing)) };
+}
+
+async function openFolder(
+  { logUrl, partitions }: Config,
+  closing: Closing,
+): Promise<{ readonly environment: Environment; readonly log: EventLog }> {
+  const environment = await openEnvironment(logUrl.slice("file:".length));
+  closing.add("folder", () => environment.close());
+  const log = await LmdbLog.open(environment, systemClock, partitions);
+  closing.add("log", () => log.close());
+  return { environment, log };
+}
+
+async function openKafka(
+  { logUrl, topicPrefix, partitions, allow }: Config,
+  line: Line,
+  closing: Closing,
+  existing: boolean,
+): Promise<EventLog> {
   const log = await KafkaLog.open({
     url: logUrl,
-    prefix: config.topicPrefix,
-    partitions: config.partitions,
-    allow: config.allow,
-    clock,
+    prefix: topicPrefix,
+    partitions,
+    allow,
+    existing,
+    clock: systemClock,
     line,
   });
   closing.add("log", () => log.close());
-  return { log, ...(await openRedis(config, log.partitions, line, closing)) };
+  return log;
 }
 
 async function openRedis(

@@ -8,7 +8,6 @@ import type {
   DeploymentInfo,
   DeploymentPage,
   DeploymentQuery,
-  FlowInfo,
   Health,
   HistoryStep,
   Operations,
@@ -17,12 +16,14 @@ import type {
 import type { Gateway } from "@millrace/gateway/main/gateway";
 import { type InstanceRef, instanceId, logKey } from "@millrace/shared/contract/names";
 import { partitionOf } from "@millrace/shared/contract/partition";
-import type { CatalogueEntry } from "@millrace/shared/flow/catalogue";
 import type { Deployment } from "@millrace/shared/flow/deployments";
 import type { OperatorCommand, Signal } from "@millrace/shared/contract/event-record";
 import type { JsonObject } from "@millrace/shared/contract/json";
 import { isOperational } from "@millrace/shared/errors/operational";
 import { randomName } from "@millrace/shared/ports/clock";
+import type { InstancePage, InstanceQuery } from "@millrace/shared/ports/state-store";
+import { flowOperationsOf } from "./flow-operations.ts";
+import { migratePage } from "./migration.ts";
 import type { Installation } from "./installation.ts";
 import { redriven, searchRejections } from "./rejections.ts";
 import { openTail, readCursor } from "./tail.ts";
@@ -59,17 +60,35 @@ export function operationsOf(installation: Installation, roles: Roles): Operatio
     });
     return { id: header.id, partition, offset };
   };
+  const instances = async (query: InstanceQuery): Promise<InstancePage> => {
+    await refuseWhileRebuilt(installation, everywhere);
+    return await store.instances(query);
+  };
   const everywhere = Array.from({ length: log.partitions }, (_, partition) => partition);
   return {
-    flows: () => catalogue.entries().map(flowInfo),
+    ...flowOperationsOf(installation),
     async instance(ref) {
       await refuseWhileRebuilt(installation, [partitionFor(ref)]);
       return await store.instance(partitionFor(ref), instanceId(ref));
     },
-    async instances(query) {
-      await refuseWhileRebuilt(installation, everywhere);
-      return await store.instances(query);
-    },
+    instances,
+    migrateFlow: (request) =>
+      migratePage(
+        {
+          catalogue,
+          instances,
+          say({ ns, flow, key, version }, { version: to }) {
+            const id = randomName(clock, "o");
+            const where = { version };
+            const { map, reason } = request;
+            return say(
+              { kind: "operator", ns, flow, key, action: "migrate", id, where },
+              { to, map, ...(reason !== undefined && { reason }) },
+            );
+          },
+        },
+        request,
+      ),
     async rejections(query) {
       await refuseWhileRebuilt(installation, everywhere);
       return await searchRejections(store, query);
@@ -141,23 +160,6 @@ function pageOfDeployments(
 
 function deploymentInfo({ ns, name, flow, things, origin }: Deployment): DeploymentInfo {
   return { namespace: ns, name, flow, things, origin };
-}
-
-function flowInfo({ flow, origin, retired }: CatalogueEntry): FlowInfo {
-  const { ns, name, version, file, roles } = flow;
-  const listed = (entries: Record<string, { topic: string }> | undefined) =>
-    Object.entries(entries ?? {}).map(([entry, { topic }]) => ({ name: entry, topic }));
-  return {
-    namespace: ns,
-    name,
-    version,
-    ...(file.description !== undefined && { description: file.description }),
-    origin,
-    retired,
-    ...(roles !== undefined && { roles: [...roles] }),
-    inputs: listed(file.inputs),
-    commands: listed(file.commands),
-  };
 }
 
 function historyStep({ step, trace }: RecordedStep): HistoryStep {

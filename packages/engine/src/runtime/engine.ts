@@ -1,6 +1,4 @@
-import type { Bindings, Instance } from "@millrace/shared/contract/instance";
-import type { InstanceRef } from "@millrace/shared/contract/names";
-import { bareThing } from "@millrace/shared/core/world";
+import type { Instance } from "@millrace/shared/contract/instance";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
 import { isOperational, messageOf } from "@millrace/shared/errors/operational";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
@@ -14,6 +12,7 @@ import { defaultEngineOptions, type EngineOptions } from "./options.ts";
 import type { EngineHost, LogLevel, LogLine } from "./engine-host.ts";
 import { InHand, type InputInHand } from "./in-hand.ts";
 import { PartitionOwner } from "./partition-owner.ts";
+import { worldOf } from "./world.ts";
 
 /** The group that shares the partitions of `events` among engines; on Kafka, `millrace-engine`. */
 const ENGINE_GROUP = "engine";
@@ -62,14 +61,7 @@ export class Engine {
       clock,
       catalogue,
       events,
-      world: {
-        flow: (version) => catalogue.version(version),
-        current: (ns, flow) => catalogue.current(ns, flow),
-        bindings: (of) => boundIn(catalogue, of),
-        thing: (_ns, name) => bareThing(name),
-        authorize,
-        limits: options.limits,
-      },
+      world: worldOf(catalogue, authorize, options.limits),
       options,
       counters: this.counters,
       turnstile: new Turnstile(),
@@ -206,10 +198,4 @@ async function startAfter(
 ): Promise<void> {
   if (before !== undefined) await before;
   owner.start();
-}
-
-/** The bindings of the deployment that an instance is one of. */
-function boundIn({ deployments }: Catalogue, { ns, flow, key }: InstanceRef): Bindings | undefined {
-  const deployment = deployments.get(ns, key);
-  return deployment?.flow === flow ? deployment.things : undefined;
 }

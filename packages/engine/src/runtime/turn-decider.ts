@@ -1,18 +1,18 @@
-import { type Instance, isEnded } from "@millrace/shared/contract/instance";
+import type { Instance } from "@millrace/shared/contract/instance";
 import { parseEventHeader } from "@millrace/shared/contract/event-record";
 import { DEFAULT_NAMESPACE, type InstanceId } from "@millrace/shared/contract/names";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { decide } from "@millrace/shared/core/decide/decide";
 import { rejectTimer } from "@millrace/shared/core/decide/timer";
-import type { Input } from "@millrace/shared/core/input";
 import type { Decision } from "@millrace/shared/core/decision";
 import { assert } from "@millrace/shared/errors/assert";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import { Batch, causeOfFault } from "./batch.ts";
 import { countIgnored } from "./counters.ts";
 import type { Deliveries, Delivery } from "./deliveries.ts";
-import { bytesOf, payloadAsCame, type Reading } from "./device-reading.ts";
+import { bytesOf, payloadAsCame } from "./device-reading.ts";
 import type { EngineHost } from "./engine-host.ts";
+import { inputFor } from "./input-for.ts";
 import type { InputPosition } from "./input-position.ts";
 import type { Cached, InstanceCache } from "./instance-cache.ts";
 import type { TimerWindow } from "./timer-window.ts";
@@ -215,32 +215,14 @@ export class TurnDecider {
   }
 
   #deliver(batch: Batch, delivery: Delivery, trace: string | undefined): void {
-    const { counters, world } = this.#host;
+    const { counters, world, catalogue } = this.#host;
     const cached = this.#cache.get(delivery.id);
     assert(cached !== undefined, "an instance is loaded before its input is decided");
     this.#cache.touch(delivery.id, cached);
     this.#use(cached);
-    const input = this.#inputFor(cached.instance, delivery);
+    const input = inputFor(cached.instance, delivery, catalogue);
     if (input === undefined) return countIgnored(counters, "no-listener");
     this.#settle(batch, delivery.id, cached, decide(cached.instance, input, world), trace);
-  }
-
-  /** Of the versions that listen, the one that the instance runs, or that a new one would run. */
-  #inputFor(instance: Instance | undefined, delivery: Delivery): Input | undefined {
-    if ("input" in delivery) return delivery.input;
-    const { readings, to, things } = delivery;
-    const { catalogue } = this.#host;
-    const version =
-      instance !== undefined && !isEnded(instance)
-        ? instance.version
-        : catalogue.current(to.ns, to.flow)?.version;
-    if (version === undefined) return undefined;
-    const [first] = readings;
-    let reading = readings.find((one) => one.flow.version === version);
-    // The registry has no such version: let `decide` say so, rather than pass over it in silence.
-    if (reading === undefined && first !== undefined && catalogue.version(version) === undefined)
-      reading = unknownVersion(first, version);
-    return reading && { ...reading, to, ...(things && { things }) };
   }
 
   #settle(batch: Batch, id: InstanceId, cached: Cached, decision: Decision, trace?: string): void {
@@ -257,9 +239,4 @@ export class TurnDecider {
         this.#timers.remind(id, cached.due);
     }
   }
-}
-
-function unknownVersion(reading: Reading, version: string): Reading {
-  const detail = `flow version ${version} is not in the registry`;
-  return { ...reading, misfit: { code: "unknown-version", detail } };
 }

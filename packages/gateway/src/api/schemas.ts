@@ -23,6 +23,22 @@ export const instancesQuery = z.strictObject({
   limit,
 });
 
+export const flowPath = z.object({ name: z.string().min(1) });
+
+const version = z.string().regex(/^[0-9a-f]{8,24}$/, "not a version, or the first 8 digits of it");
+
+export const flowVersionPath = z.object({
+  name: z.string().min(1),
+  version,
+});
+
+export const publishBody = z.strictObject({
+  /** YAML or JSON, one flow or several. */
+  text: z.string().min(1),
+  /** What it is called where a fault of it is told. */
+  file: z.string().min(1).max(1_024).default("flow.yaml"),
+});
+
 export const deploymentsQuery = z.strictObject({
   namespace,
   flow: z.string().min(1).optional(),
@@ -96,6 +112,15 @@ export const bulkOperateBody = z.strictObject({
   state: text,
   thing: text,
   status: z.enum(instanceStatuses).optional(),
+  cursor: instanceCursor,
+});
+
+export const migrateBody = z.strictObject({
+  ...bulk,
+  from: version.optional(),
+  to: version.optional(),
+  map: z.record(z.string().min(1).max(1_024), z.string().min(1).max(1_024)).default({}),
+  reason,
   cursor: instanceCursor,
 });
 

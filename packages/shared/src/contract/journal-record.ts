@@ -62,6 +62,8 @@ export interface Cause {
   readonly due?: EpochMs;
   /** What an operator gave as the reason. */
   readonly reason?: string;
+  /** Of a migration: the version before it. */
+  readonly version?: string;
 }
 
 /** One transition of one instance, with its whole state after it. */
@@ -85,6 +87,7 @@ export type RejectionCode =
   | "paused"
   | "unknown-event"
   | "unknown-version"
+  | "unknown-state"
   | "context-too-big"
   | "step-too-big"
   | "too-many-effects"
