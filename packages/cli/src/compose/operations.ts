@@ -190,6 +190,9 @@ export function healthOf(
     const what = state === "failed" ? "have stopped" : "are being claimed";
     if (count > 0) reasons.push(`${count} partitions ${what}`);
   }
+  // All that read one log are behind together, and a gateway takes events all the same.
+  if (gateway === undefined && engine !== undefined && engine.behind > 0)
+    reasons.push(`${engine.behind} partitions are behind`);
   if (engine?.failure !== undefined) reasons.push(`the input cannot be read: ${engine.failure}`);
   if (dispatcher !== undefined && dispatcher.failed > 0)
     reasons.push(`${dispatcher.failed} partitions are not dispatched any more`);

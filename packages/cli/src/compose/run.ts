@@ -162,7 +162,7 @@ async function startDirectory(
 }
 
 async function startEngine(
-  { logUrl, retention: retentionMs, journalBytesMax }: Config,
+  { logUrl, retention: retentionMs, journalBytesMax, lagMax: lagMsMax }: Config,
   installation: Installation,
   inHand: InHand,
   line: Line,
@@ -176,7 +176,7 @@ async function startEngine(
     catalogue,
     events,
     authorize: allowAll,
-    options: { retentionMs, journalBytesMax },
+    options: { retentionMs, journalBytesMax, lagMsMax },
     onLine: line,
     inHand,
     hungOn: logUrl.startsWith("file:") ? takeHungOn(logUrl.slice("file:".length)) : undefined,

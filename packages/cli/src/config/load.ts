@@ -54,6 +54,7 @@ export function loadConfig(input: ConfigInput): Config {
     keepUnmatched: value<boolean>("keepUnmatched") ?? true,
     retention: value<number>("retention") ?? 7 * 24 * 60 * 60 * 1000,
     journalBytesMax: value<number>("journalBytesMax") ?? 4 * 2 ** 30,
+    lagMax: value<number>("lagMax") ?? 60_000,
     stallMsMax: value<number>("stallMsMax") ?? 30_000,
     stopDelay: value<number>("stopDelay") ?? 0,
     logLevel: value<Config["logLevel"]>("logLevel") ?? "info",

@@ -195,6 +195,14 @@ export const settings = {
     wanted: "a number of bytes, 1048576 at the least",
     description: "of a partition's journal; beyond it, retention is shorter (default: 4 GiB)",
   },
+  lagMax: {
+    env: "MILLRACE_LAG_MAX",
+    flag: "--lag-max <duration>",
+    schema: duration,
+    wanted: "a duration, as 1m, or 0 for ever",
+    description:
+      "how long input may wait before an engine by itself is not ready (default: 1m; 0: for ever)",
+  },
   stallMsMax: {
     env: "MILLRACE_STALL_MS_MAX",
     flag: "--stall-ms-max <ms>",
@@ -244,6 +252,8 @@ export interface Config {
   /** In milliseconds. */
   readonly retention: number;
   readonly journalBytesMax: number;
+  /** In milliseconds; 0 is for ever. */
+  readonly lagMax: number;
   /** 0 turns the watchdog off. */
   readonly stallMsMax: number;
   /** In milliseconds. */

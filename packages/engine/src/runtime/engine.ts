@@ -170,6 +170,13 @@ export class Engine {
       .sort((a, b) => a.partition - b.partition);
   }
 
+  /** How many partitions have input that waits for longer than `lagMsMax`. */
+  get behind(): number {
+    const { lagMsMax } = this.#host.options;
+    if (lagMsMax === 0) return 0;
+    return [...this.#owners.values()].filter(({ waitingMs }) => waitingMs > lagMsMax).length;
+  }
+
   /** Why the input of a partition cannot be read on, where that is so. */
   get failure(): string | undefined {
     return this.#failure;

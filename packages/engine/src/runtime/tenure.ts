@@ -147,6 +147,8 @@ export class Tenure {
     return this.#position.offset;
   }
 
+  readonly waitingMs = (): number => this.#agenda.waitingMs();
+
   arrive(records: readonly LogRecord[]): void {
     if (this.#ended) return;
     try {
