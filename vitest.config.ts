@@ -21,8 +21,8 @@ export default defineConfig({
     allowOnly: false,
     bail: 0,
     passWithNoTests: false,
-    testTimeout: 10_000,
-    hookTimeout: 10_000,
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
     projects: [
       {
         extends: true,

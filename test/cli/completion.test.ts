@@ -71,7 +71,7 @@ describe("the words that TAB offers", () => {
     expect(await offered(["instance", "show", ""], env)).toEqual([]);
   });
 
-  test("are a server's flows, keys and inputs", { timeout: 30_000 }, async () => {
+  test("are a server's flows, keys and inputs", { timeout: 60_000 }, async () => {
     const millrace = await embeddedInstallation(examples).start();
     const env = { MILLRACE_URL: millrace.http };
     const client = await mqtt.connectAsync(millrace.mqtt);
@@ -81,22 +81,31 @@ describe("the words that TAB offers", () => {
     await client.endAsync();
     await until(async () => (await millrace.instance("motion-light", "porch:1")) !== undefined);
 
-    expect(await offered(["instance", "list", "--flow", "m"], env)).toEqual([
+    // A server that takes longer than half a second is not waited for: TAB is pressed again.
+    const again = async (offer: () => Promise<readonly unknown[]>): Promise<readonly unknown[]> => {
+      let words: readonly unknown[] = [];
+      await until(async () => (words = await offer()).length > 0);
+      return words;
+    };
+    expect(await again(() => offered(["instance", "list", "--flow", "m"], env))).toEqual([
       "motion-light-pair",
       "motion-light",
     ]);
-    expect(await offered(["deployment", "show", "s"], env)).toEqual(["stairs"]);
-    expect(await offered(["instance", "show", "d"], env)).toEqual(["door-alarm"]);
+    expect(await again(() => offered(["deployment", "show", "s"], env))).toEqual(["stairs"]);
+    expect(await again(() => offered(["instance", "show", "d"], env))).toEqual(["door-alarm"]);
     const show = ["instance", "show", "motion-light"];
-    expect(await offered([...show, ""], env)).toEqual(["hall", "hall-2", "porch:1"]);
-    expect(await offered([...show, "hall"], env)).toEqual(["hall", "hall-2"]);
-    expect(await offered(["instance", "signal", "motion-light", "hall", ""], env)).toEqual([
-      "motion",
-      "clear",
-    ]);
+    expect(await again(() => offered([...show, ""], env))).toEqual(["hall", "hall-2", "porch:1"]);
+    expect(await again(() => offered([...show, "hall"], env))).toEqual(["hall", "hall-2"]);
+    expect(
+      await again(() => offered(["instance", "signal", "motion-light", "hall", ""], env)),
+    ).toEqual(["motion", "clear"]);
     // bash ends words at `:`, and puts what it is given behind the last of them.
-    expect(await inBash("millrace instance show motion-light po", env)).toEqual(["porch:1"]);
-    expect(await inBash("millrace instance show motion-light porch:", env)).toEqual(["1"]);
+    expect(await again(() => inBash("millrace instance show motion-light po", env))).toEqual([
+      "porch:1",
+    ]);
+    expect(await again(() => inBash("millrace instance show motion-light porch:", env))).toEqual([
+      "1",
+    ]);
     await millrace.stop();
   });
 });

@@ -28,7 +28,7 @@ function pageOf(code: string): string {
 
 /** `["host", "port"]` of `"START-001": { host: string; port: number };` */
 function factsOf(code: string): string[] {
-  const facts = new RegExp(`^  "${code}": (.*);$`, "m").exec(
+  const facts = new RegExp(`^  "${code}": (\\{[^}]*\\}|.*);$`, "m").exec(
     source.split("interface ErrorFacts")[1] ?? "",
   );
   return Array.from((facts?.[1] ?? "").matchAll(/(\w+)\??: /g), ([, name = ""]) => name);

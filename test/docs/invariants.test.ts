@@ -2,12 +2,12 @@ import { globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { root } from "../tidy/source-files.ts";
+import { invariantRows } from "./invariant-rows.ts";
 
 /**
  * The numbered invariants: each one that a source names stands in docs/architecture.md under its file,
  * and the other way round. Numbers belong to their file, so an invariant is `path number`.
  */
-const page = "docs/architecture.md";
 
 /** ` *   R1 a record counts if …` states one, `(invariant P1)` speaks of one. */
 const stated = /^ \* +([A-Z]\d+) \S/gm;
@@ -21,30 +21,31 @@ const inSources = globSync("packages/*/src/**/*.ts", { cwd: root })
     return names.map(([, name = ""]) => `${path} ${name}`);
   });
 
-interface Row {
-  readonly invariant: string;
-  readonly attackedBy: string;
+/** Other pages name an invariant with its file: `W1 and W2 of [events-writer.ts](…)`. */
+const named = /\b([A-Z]\d+(?:(?:, | and )[A-Z]\d+)*) of \[[^\]]+\]\(([^)\s]+)\)/g;
+
+function namedIn(file: string): readonly string[] {
+  const text = readFileSync(join(root, file), "utf8");
+  return [...text.matchAll(named)].flatMap(([, numbers = "", path = ""]) =>
+    numbers.split(/, | and /).map((number) => `${join(dirname(file), path)} ${number}`),
+  );
 }
 
-/** The rows below each "Kept by [file](path)." */
-function rowsOfPage(): readonly Row[] {
-  const rows: Row[] = [];
-  let path = "";
-  for (const line of readFileSync(join(root, page), "utf8").split("\n")) {
-    path = fileLinkedIn(/^Kept by \[.+?\]\((.+?)\)/.exec(line)?.[1]) ?? path;
-    const [, name, attackedBy] = /^\| \*\*(.+?)\*\* +\| .+ \| (.+?) +\|$/.exec(line) ?? [];
-    if (name === undefined || attackedBy === undefined) continue;
-    rows.push({ invariant: `${path} ${name}`, attackedBy });
-  }
-  return rows;
-}
-
-function fileLinkedIn(link: string | undefined): string | undefined {
-  return link === undefined ? undefined : join(dirname(page), link);
+/** Cells of the rows under "What is promised", without those that rule it. */
+function promises(): readonly (readonly string[])[] {
+  const text = readFileSync(join(root, "docs/reliability.md"), "utf8");
+  const [, section = ""] = /^## What is promised$(.*?)^## /ms.exec(text) ?? [];
+  const lines = section.split("\n").filter((line) => /^\| (?!clause|-)/.test(line));
+  return lines.map((line) =>
+    line
+      .split("|")
+      .map((cell) => cell.trim())
+      .slice(1, -1),
+  );
 }
 
 describe("the invariants of docs/architecture.md", () => {
-  const rows = rowsOfPage();
+  const rows = invariantRows();
 
   test("are those that the sources name, each once", () => {
     expect(rows.map(({ invariant }) => invariant).sort()).toEqual([...new Set(inSources)].sort());
@@ -57,4 +58,30 @@ describe("the invariants of docs/architecture.md", () => {
     );
     expect(silent).toEqual([]);
   });
+
+  test.each(["README.md", ...globSync("docs/**/*.md", { cwd: root }).sort()])(
+    "are what %s means where it names one",
+    (file) => {
+      const known = new Set(rows.map(({ invariant }) => invariant));
+      expect(namedIn(file).filter((one) => !known.has(one))).toEqual([]);
+    },
+  );
+});
+
+describe("each clause of what is promised", () => {
+  const clauses = promises();
+
+  test("stands in the table of docs/reliability.md", () => {
+    expect(clauses.length).toBeGreaterThan(8);
+    expect(namedIn("docs/reliability.md").length).toBeGreaterThan(15);
+  });
+
+  test.each(clauses)(
+    "%s: has what keeps it, and tests that attack it",
+    (_, kept = "", code = "", tests = "") => {
+      expect(kept).toMatch(/^-$|[A-Z]\d+ of \[/);
+      expect(code).toMatch(/\]\(\.\.\/packages\/\S+\.ts\)/);
+      expect(tests).toMatch(/\]\(\.\.\/\S+\.(test|soak|suite)\.ts\)/);
+    },
+  );
 });

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { root } from "../tidy/source-files.ts";
 
-const pages = globSync("docs/**/*.md", { cwd: root }).sort();
+const pages = ["README.md", ...globSync("{docs,deploy}/**/*.md", { cwd: root }).sort()];
 
 describe("links between documents", () => {
   test.each(pages)("%s leads to files and headings that are there", (page) => {

@@ -24,6 +24,9 @@ describe("a dispatcher that dies while a call is under way", () => {
     expect(first?.signal.aborted).toBe(true);
     await world.advance(20_000);
     expect(keys()).toEqual([id, id]);
+    const [traced, again] = http.requests.map(({ headers }) => headers["traceparent"]);
+    expect(traced).toMatch(/^00-[0-9a-f]{32}-/);
+    expect(again).toBe(traced);
     expect(causes().filter((cause) => cause === done)).toEqual([done]);
     expect(door().context["answer"]).toMatchObject({ body: "again" });
   });

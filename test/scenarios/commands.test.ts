@@ -1,6 +1,7 @@
-import { parseEventHeader } from "@millrace/shared/contract/event-record";
+import { type EventHeader, parseEventHeader } from "@millrace/shared/contract/event-record";
 import { describe, expect, test } from "vitest";
 import { DispatchedWorld } from "../support/dispatched-world.ts";
+import type { World } from "../support/world.ts";
 
 /** Commands on their way to devices, by the invariants of the dispatcher (C1 to C4). */
 
@@ -53,15 +54,20 @@ async function open(flow: string, device?: string) {
     causes: () => world.steps("lamp/l1").map(({ cause }) => cause.type),
     counters: () => dispatched.dispatcher.counters,
     /** Results and the like that the dispatcher wrote. */
-    written: (): string[] => {
-      const { logs } = world;
-      const partitions = Array.from({ length: logs.partitions }, (_, partition) => partition);
-      return partitions
-        .flatMap((partition) => logs.all("events", partition))
-        .map(({ header }) => parseEventHeader(header))
-        .flatMap((header) => ("kind" in header && header.kind !== "device" ? [header.kind] : []));
-    },
+    written: (): string[] =>
+      eventHeaders(world).flatMap(({ kind }) => (kind === "device" ? [] : [kind])),
+    /** Of the records of one kind in `events`, each once. */
+    traces: (kind: EventHeader["kind"]) =>
+      new Set(eventHeaders(world).flatMap((one) => (one.kind === kind ? [one.trace] : []))),
   };
+}
+
+function eventHeaders({ logs }: World): EventHeader[] {
+  const partitions = Array.from({ length: logs.partitions }, (_, partition) => partition);
+  return partitions
+    .flatMap((partition) => logs.all("events", partition))
+    .map(({ header }) => parseEventHeader(header))
+    .filter((header) => "kind" in header);
 }
 
 describe("a command to a device that is there", () => {
@@ -129,7 +135,7 @@ describe("a command to a device that is away", () => {
   });
 
   test("is found in the store by the next dispatcher, past whose bookmark it is", async () => {
-    const { turn, dispatched, world, devices, received, causes } = await open(careless);
+    const { turn, dispatched, world, devices, received, causes, traces } = await open(careless);
     await world.publish("lamp/l1/ring", { times: 1 });
     await turn(30);
     await world.advance(5_000);
@@ -140,6 +146,7 @@ describe("a command to a device that is away", () => {
     expect(received().sort()).toEqual(["lamp/l1/chime ring 1", "lamp/l1/level 30"]);
     expect(causes().filter((cause) => cause.startsWith("delivered."))).toHaveLength(2);
     expect(world.instance("lamp/l1").owed).toBeUndefined();
+    expect(traces("result")).toEqual(traces("device"));
   });
 
   test("is offered again to one that was gone before it had it", async () => {

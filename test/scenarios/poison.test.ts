@@ -1,3 +1,4 @@
+import { InHand, type InputInHand } from "@millrace/engine/runtime/in-hand";
 import { allowAll, type Authorize } from "@millrace/shared/policy/authorize";
 import { Bug } from "@millrace/shared/errors/assert";
 import { describe, expect, test } from "vitest";
@@ -29,16 +30,21 @@ interface Poisoned {
   deaths(): number;
 }
 
-async function open(partitions: number): Promise<Poisoned> {
+/** @param watched whether a process leaves word for the next one of what it had in hand at its end */
+async function open(partitions: number, watched = false): Promise<Poisoned> {
   let dead = 0;
+  const inHand = new InHand();
+  let hungOn: InputInHand | undefined;
   const poisoned: { world?: World } = {};
   const authorize: Authorize = (...request) => {
     if (!request[2].endsWith("/bite")) return allowAll(...request);
     dead += 1;
+    hungOn = watched ? inHand.get() : undefined;
     poisoned.world?.crash();
     throw new Bug("the process is no more");
   };
-  const world = await simulate({ flows: [flow], partitions, authorize });
+  const options = { inHand, hungOn: () => hungOn };
+  const world = await simulate({ flows: [flow], partitions, authorize, ...options });
   poisoned.world = world;
   return { world, deaths: () => dead };
 }
@@ -99,6 +105,37 @@ describe("an input that ends its owners", () => {
     await world.publish("lamp/l1/a", {});
     expect(world.instance("lamp/l1")).toMatchObject({ state: "waiting", context: { n: 1 } });
     expect(world.instance("lamp/l1").timers).toBeUndefined();
+  });
+});
+
+describe("an input that ends its owner, which leaves word of it", () => {
+  test("is rejected by the third one, be it an event", async () => {
+    const poisoned = await open(1, true);
+    const { world } = poisoned;
+    await world.publish("lamp/l1/a", {});
+    world.crash();
+    for (const topic of ["lamp/l1/a", "lamp/l2/bad", "lamp/l1/a"])
+      await publishWithoutEngine(world, topic);
+    await supervise(poisoned);
+    expect(poisoned.deaths()).toBe(2);
+    expect(world.rejections()).toMatchObject([{ code: "poison", cause: { offset: 2 } }]);
+    expect(world.instance("lamp/l1").context["n"]).toBe(3);
+    expect(world.lines.filter((line) => line.includes("input in hand"))).toEqual([
+      expect.stringContaining('"partition":0,"offset":2,"times":1'),
+      expect.stringContaining('"partition":0,"offset":2,"times":2'),
+    ]);
+  });
+
+  test("or a timer", async () => {
+    const poisoned = await open(1, true);
+    const { world } = poisoned;
+    await world.publish("lamp/l1/late", {});
+    await world.advance(1_000);
+    await supervise(poisoned);
+    expect(poisoned.deaths()).toBe(2);
+    expect(world.rejections()).toMatchObject([
+      { code: "poison", cause: { kind: "timer" }, key: "l1" },
+    ]);
   });
 });
 

@@ -84,7 +84,7 @@ export function inputFor({ to, record, header, device, at = 0 }: Interest, flow:
     return { kind: "result", ...common, effect: header.effect, outcome: header.outcome, payload };
   if (header?.kind === "parked") {
     const effect = payload as unknown as Effect;
-    return { kind: "parked", ...common, effectId: header.effect, effect };
+    return { kind: "parked", ...common, effectId: header.effect, effect, trace: header.trace };
   }
   const { topic, client, at: originAt } = header as EventHeader & { kind: "device" };
   const { type, thing } = device as NonNullable<Interest["device"]>;

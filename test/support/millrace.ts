@@ -75,11 +75,11 @@ export class MillraceProcess {
     return this.get("/readyz");
   }
 
-  async ready(): Promise<void> {
+  async ready(waitMs = 40_000): Promise<void> {
     await until(() => {
       if (this.exitCode !== undefined) throw new Error(`it ended: ${this.output}`);
       return this.http !== "";
-    }, 40_000).catch((error: unknown) => {
+    }, waitMs).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${this.output}`);
     });
   }
@@ -101,7 +101,7 @@ export class MillraceProcess {
   /** SIGTERM, and gone. @returns its exit code */
   async stop(): Promise<number | null> {
     if (this.exitCode === undefined) this.#child.kill("SIGTERM");
-    await until(() => this.exitCode !== undefined, 15_000);
+    await until(() => this.exitCode !== undefined, 30_000);
     return this.exitCode ?? null;
   }
 
@@ -180,6 +180,22 @@ export async function runMillrace(
   child.stderr.on("data", (chunk) => (stderr += String(chunk)));
   const code = await new Promise<number | null>((resolve) => child.on("close", resolve));
   return { code, stdout, stderr };
+}
+
+/** Runs one command until the test is over. @returns the lines that it has written so far */
+export function followMillrace(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): () => readonly string[] {
+  const child = spawn(process.execPath, [bin, ...args], {
+    cwd: newDataFolder("command"),
+    env: { ...cleanEnv(), ...env },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  let stdout = "";
+  child.stdout.on("data", (chunk) => (stdout += String(chunk)));
+  return () => stdout.split("\n").slice(0, -1);
 }
 
 /** This process's environment without settings of Millrace. */

@@ -12,6 +12,7 @@ import { MemoryLogServer } from "@millrace/shared/adapters/memory/log-server";
 import { MemoryStateServer } from "@millrace/shared/adapters/memory/state-server";
 import { MemoryStateStore } from "@millrace/shared/adapters/memory/state-store";
 import { Engine } from "@millrace/engine/runtime/engine";
+import type { InHand, InputInHand } from "@millrace/engine/runtime/in-hand";
 import type { EngineOptions } from "@millrace/engine/runtime/options";
 import { Ingest } from "@millrace/gateway/ingest/ingest";
 import { Catalogue } from "@millrace/shared/flow/catalogue";
@@ -33,6 +34,9 @@ export interface WorldOptions {
   readonly partitions?: number;
   readonly engine?: Partial<EngineOptions>;
   readonly authorize?: Authorize;
+  readonly inHand?: InHand;
+  /** What the process before hung on, asked at each start. */
+  readonly hungOn?: () => InputInHand | undefined;
 }
 
 export interface Deployed {
@@ -81,6 +85,8 @@ export class Process {
       events: this.events,
       authorize: world.options.authorize ?? allowAll,
       ...(world.options.engine && { options: world.options.engine }),
+      inHand: world.options.inHand,
+      hungOn: world.options.hungOn?.(),
       onLine: (level, message, facts) =>
         world.lines.push(`${level} ${message} ${JSON.stringify(facts ?? {})}`),
       registryRead: () => this.registry.read(),
@@ -157,7 +163,12 @@ export class World {
     await settle();
   }
 
-  async signal(instance: string, type: string, payload: object = {}): Promise<void> {
+  async signal(
+    instance: string,
+    type: string,
+    payload: object = {},
+    id = `s${Math.random()}`,
+  ): Promise<void> {
     const { flow, key } = refOf(instance);
     const { events } = this.process;
     const header = {
@@ -167,7 +178,7 @@ export class World {
       flow,
       key,
       type,
-      id: `s${Math.random()}`,
+      id,
     };
     await events.write(partitionOf(logKey("default", key), this.logs.partitions), {
       key: logKey("default", key),

@@ -2,10 +2,12 @@ import { isOperational } from "@millrace/shared/errors/operational";
 import { Command, CommanderError } from "commander";
 import { CommandFailed, exitCodes } from "./client/client.ts";
 import { completionCommands } from "./commands/completion.ts";
+import { configCommand } from "./commands/config.ts";
 import { deploymentCommand } from "./commands/deployment.ts";
 import { fleetCommand } from "./commands/fleet.ts";
 import { flowCommand } from "./commands/flow.ts";
 import { instanceCommand } from "./commands/instance.ts";
+import { journalCommand } from "./commands/journal.ts";
 import { rejectedCommand } from "./commands/rejected.ts";
 import { rebuildCommand } from "./commands/rebuild.ts";
 import { traceCommand } from "./commands/trace.ts";
@@ -22,14 +24,16 @@ export function createProgram(): Command {
   program.addCommand(instanceCommand());
   program.addCommand(rejectedCommand());
   program.addCommand(traceCommand());
+  program.addCommand(journalCommand());
   program.addCommand(rebuildCommand());
+  program.addCommand(configCommand());
   program.addCommand(fleetCommand());
   const [completion, complete] = completionCommands(program);
   program.addCommand(completion);
   program.addCommand(complete, { hidden: true });
   program.addHelpText(
     "after",
-    "\nCommands that ask a server find it by MILLRACE_URL (http://127.0.0.1:8080) and MILLRACE_TOKEN.\nExit codes: 0 ok, 1 failed, 2 usage, 3 unreachable.",
+    "\nCommands that ask a server find it by MILLRACE_URL (http://127.0.0.1:8080) and MILLRACE_TOKEN.\nExit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 hung.",
   );
   explainUsage(program, "millrace");
   return program;

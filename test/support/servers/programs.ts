@@ -13,9 +13,11 @@ export function runProgram(
   command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
+  folder: string = process.cwd(),
 ): Promise<Outcome> {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
+      cwd: folder,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
     });

@@ -1,20 +1,28 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "@millrace/shared/errors/operational";
+import { eventsOf } from "./event-stream.ts";
 
 /** A command that did not do what it was asked to; the program ends with its code. */
 export class CommandFailed extends Error {
   override readonly name = "CommandFailed";
   readonly exitCode: number;
+  /** What the server's answer had beside its words. */
+  readonly facts: Readonly<Record<string, unknown>>;
 
-  constructor(message: string, exitCode: number) {
+  constructor(message: string, exitCode: number, facts: CommandFailed["facts"] = {}) {
     super(message);
     this.exitCode = exitCode;
+    this.facts = facts;
   }
 }
 
-/** 0 ok, 1 failed, 2 usage, 3 unreachable. */
-export const exitCodes = { failed: 1, usage: 2, unreachable: 3 } as const;
+/** 0 ok, 1 failed, 2 usage, 3 unreachable, 4 hung, and ended by itself. */
+export const exitCodes = { failed: 1, usage: 2, unreachable: 3, hung: 4 } as const;
 
 export const DEFAULT_URL = "http://127.0.0.1:8080";
+
+/** Pause before a stream that broke is asked for anew. */
+const RETRY_MS = 1_000;
 
 export interface ClientOptions {
   readonly url: string;
@@ -35,11 +43,31 @@ export class Client {
     path: string,
     query: Readonly<Record<string, string | number | undefined>> = {},
   ): Promise<T> {
-    const search = new URLSearchParams();
-    for (const [name, value] of Object.entries(query)) {
-      if (value !== undefined) search.set(name, String(value));
+    return this.#ask("GET", withQuery(path, query));
+  }
+
+  /**
+   * The data of server-sent events, for as long as they are wanted. Where the connection ends, it goes on
+   * behind the last one.
+   */
+  async *events(
+    path: string,
+    query: Readonly<Record<string, string | number | undefined>> = {},
+  ): AsyncGenerator {
+    let last: string | undefined;
+    for (;;) {
+      const response = await this.#open("GET", withQuery(path, query), undefined, last);
+      if (!response.ok || response.body === null) throw await failureOf("GET", path, response);
+      try {
+        for await (const { id, data } of eventsOf(response.body)) {
+          last = id ?? last;
+          yield data;
+        }
+      } catch {
+        // The connection broke; whether there is a server, the next one says.
+      }
+      await sleep(RETRY_MS);
     }
-    return this.#ask<T>("GET", search.size > 0 ? `${path}?${search.toString()}` : path);
   }
 
   post<T>(path: string, body: unknown): Promise<T> {
@@ -47,27 +75,51 @@ export class Client {
   }
 
   async #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const response = await this.#open(method, path, body);
+    if (response.ok) return (await response.json()) as T;
+    throw await failureOf(method, path, response);
+  }
+
+  #open(method: string, path: string, body?: unknown, lastEventId?: string): Promise<Response> {
     const { url, token, answerMsMax } = this.#options;
-    const response = await fetch(new URL(path, url), {
+    return fetch(new URL(path, url), {
       method,
       headers: {
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
         ...(body !== undefined && { "content-type": "application/json" }),
+        ...(lastEventId !== undefined && { "last-event-id": lastEventId }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
       ...(answerMsMax !== undefined && { signal: AbortSignal.timeout(answerMsMax) }),
     }).catch((error: unknown) => {
       throw unreachable(url, error);
     });
-    const answer: unknown = await response.json().catch(() => undefined);
-    if (response.ok) return answer as T;
-    const { code, detail } = (answer ?? {}) as { code?: string; detail?: string };
-    const what =
-      detail === undefined
-        ? `${method} ${path} was answered ${response.status}`
-        : `${code} ${detail}`;
-    throw new CommandFailed(what, exitCodes.failed);
   }
+}
+
+function withQuery(
+  path: string,
+  query: Readonly<Record<string, string | number | undefined>>,
+): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) search.set(name, String(value));
+  }
+  return search.size > 0 ? `${path}?${search.toString()}` : path;
+}
+
+async function failureOf(method: string, path: string, response: Response): Promise<CommandFailed> {
+  const answer: unknown = await response.json().catch(() => undefined);
+  const { code, detail, facts } = (answer ?? {}) as {
+    code?: string;
+    detail?: string;
+    facts?: CommandFailed["facts"];
+  };
+  const what =
+    detail === undefined
+      ? `${method} ${path} was answered ${response.status}`
+      : `${code} ${detail}`;
+  return new CommandFailed(what, exitCodes.failed, facts);
 }
 
 function unreachable(url: string, error: unknown): CommandFailed {

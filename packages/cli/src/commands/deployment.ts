@@ -4,7 +4,7 @@ import { writeTable } from "../output/table.ts";
 import { writeThings } from "../output/text.ts";
 import { clientOf, json, print, wholeNumber } from "./common.ts";
 
-/** `deployment list`, `show`. */
+/** `deployment list`, `show`, `schema`. */
 export function deploymentCommand(): Command {
   const deployment = new Command("deployment").description(
     "look at flows that are bound to things",
@@ -25,6 +25,13 @@ export function deploymentCommand(): Command {
     .option("--namespace <name>")
     .option("--json", "as JSON")
     .action(show);
+  deployment
+    .command("schema")
+    .description("print the JSON Schema of a deployment file, for editors")
+    .action(async () => {
+      const { deploymentJsonSchema } = await import("@millrace/shared/flow/deployment-file");
+      print(json(deploymentJsonSchema()));
+    });
   return deployment;
 }
 

@@ -1,9 +1,10 @@
-import type { HistoryPage, HistoryStep, SignalReceipt } from "@millrace/gateway/api/operations";
+import type { HistoryPage, HistoryStep, Receipt } from "@millrace/gateway/api/operations";
 import { type Instance, instanceStatuses, type Timer } from "@millrace/shared/contract/instance";
 import { Command, Option } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
 import { writeTable } from "../output/table.ts";
 import { shorten, writeState, writeThings, writeTime } from "../output/text.ts";
+import { operateCommands } from "./operate.ts";
 import { clientOf, json, print, wholeNumber } from "./common.ts";
 
 /** An instance as the API shows it. */
@@ -22,7 +23,7 @@ interface Page {
   readonly next?: string;
 }
 
-/** `instance list`, `show`, `history`, `signal`. */
+/** `instance list`, `show`, `history`, `signal`, `pause`, `resume`, `cancel`. */
 export function instanceCommand(): Command {
   const instance = new Command("instance").description(
     "look at running machines, and talk to them",
@@ -67,6 +68,7 @@ export function instanceCommand(): Command {
     .option("--namespace <name>")
     .option("--json", "as JSON")
     .action(signal);
+  for (const command of operateCommands()) instance.addCommand(command);
   return instance;
 }
 
@@ -162,19 +164,39 @@ async function history(flow: string, key: string, options: HistoryOptions): Prom
     cursor = page.next;
   } while (cursor !== undefined && steps.length < options.limit);
   if (options.json) return print(json(steps));
-  for (const step of steps) print(writeStep(step));
+  const outcomes = outcomesIn(steps);
+  for (const step of steps) print(writeStep(step, outcomes));
   if (cursor !== undefined) print(`… more; --before ${cursor} shows them`);
 }
 
-function writeStep({ seq, at, cause, from, to, effects, traceId }: HistoryStep): string {
+/** The steps that outcomes of effects have made, by the `seq/index` of the effect. */
+function outcomesIn(steps: readonly HistoryStep[]): ReadonlyMap<string, HistoryStep> {
+  return new Map(
+    steps.flatMap((step) => {
+      const { kind, effect = "" } = step.cause;
+      return kind === "result" ? [[effect.split("/").slice(-2).join("/"), step] as const] : [];
+    }),
+  );
+}
+
+function writeStep(
+  { seq, at, cause, from, to, effects, traceId }: HistoryStep,
+  outcomes: ReadonlyMap<string, HistoryStep>,
+): string {
   const who = cause.thing === undefined ? "" : ` from ${cause.thing}`;
   const head = `${String(seq).padStart(5)}  ${writeTime(at)}  ${cause.kind} ${cause.type}${who}`;
   const lines = [`${head}: ${writeState(from)} → ${writeState(to)}`];
   for (const effect of effects) {
-    const { kind, index: _index, ...rest } = effect as { kind: string } & Record<string, unknown>;
+    const { kind, index, ...rest } = effect as {
+      kind: string;
+      index: number;
+    } & Record<string, unknown>;
     const name = typeof rest["name"] === "string" ? ` ${rest["name"]}` : "";
     const what = "payload" in rest ? rest["payload"] : rest;
     lines.push(`         └ ${kind}${name} ${shorten(JSON.stringify(what), 80)}`);
+    const outcome = outcomes.get(`${seq}/${index}`);
+    if (outcome !== undefined)
+      lines.push(`           └ ${outcome.cause.type}: step ${outcome.seq}`);
   }
   if (traceId !== undefined) lines.push(`           trace ${traceId}`);
   return lines.join("\n");
@@ -195,10 +217,7 @@ async function signal(
 ): Promise<void> {
   const query = namespace === undefined ? "" : `?namespace=${encodeURIComponent(namespace)}`;
   const body = { type, payload: readPayload(payload), ...(id !== undefined && { id }) };
-  const receipt = await clientOf().post<SignalReceipt>(
-    `${pathOf(flow, key)}/signals${query}`,
-    body,
-  );
+  const receipt = await clientOf().post<Receipt>(`${pathOf(flow, key)}/signals${query}`, body);
   if (asJson) return print(json(receipt));
   print(`${type} sent to ${flow}/${key}, as ${receipt.id}`);
 }

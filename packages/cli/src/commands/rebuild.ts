@@ -1,7 +1,9 @@
 import type { RebuildProgress } from "@millrace/engine/query/rebuild";
+import { messageOf } from "@millrace/shared/errors/operational";
 import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
 import { loadConfig } from "../config/load.ts";
+import { writeBar } from "../output/text.ts";
 import { type SettingFlags, withSettings } from "./serve.ts";
 
 interface RebuildFlags extends SettingFlags {
@@ -32,15 +34,18 @@ async function rebuildAll({
   ...flags
 }: RebuildFlags): Promise<void> {
   const config = loadConfig({ flags, env: process.env, file });
-  const [{ openInstallation }, { createLogger }, { rebuild }, { randomName }] = await Promise.all([
-    import("../compose/installation.ts"),
-    import("../compose/logger.ts"),
-    import("@millrace/engine/query/rebuild"),
-    import("@millrace/shared/ports/clock"),
-  ]);
-  const installation = await openInstallation(config, createLogger("warn", "rebuild"));
-  const { log, store, clock } = installation;
+  const [{ Closing }, { openInstallation }, { createLogger }, { rebuild }, { randomName }] =
+    await Promise.all([
+      import("../compose/closing.ts"),
+      import("../compose/installation.ts"),
+      import("../compose/logger.ts"),
+      import("@millrace/engine/query/rebuild"),
+      import("@millrace/shared/ports/clock"),
+    ]);
+  const line = createLogger("warn", "rebuild");
+  const closing = new Closing();
   try {
+    const { log, store, clock } = await openInstallation(config, line, closing);
     const all = Array.from({ length: log.partitions }, (_, partition) => partition);
     const missing = only?.find((one) => !all.includes(one));
     if (missing !== undefined)
@@ -60,7 +65,9 @@ async function rebuildAll({
     await Promise.all(Array.from({ length: AT_ONCE }, work));
     display.end();
   } finally {
-    await installation.close();
+    await closing.end((what, error) =>
+      line("warn", "while closing", { what, why: messageOf(error) }),
+    );
   }
 }
 
@@ -76,8 +83,6 @@ function partitionList(text: string): number[] {
     return Array.from({ length: (last as number) - from + 1 }, (_, i) => from + i);
   });
 }
-
-const BAR_WIDTH = 30;
 
 /** One line that moves, where somebody looks on; else what was done in the end. */
 class Display {
@@ -104,10 +109,8 @@ class Display {
       (sum, { from, at, to }) => sum + (at - from) / Math.max(1, to - from),
       0,
     );
-    const full = Math.round((BAR_WIDTH * part) / this.#partitions);
-    const bar = "█".repeat(full) + "░".repeat(BAR_WIDTH - full);
     process.stderr.write(
-      `\r${bar} ${this.#done}/${this.#partitions} partitions, ${this.#records} records, ${this.#rate()}/s\x1b[K`,
+      `\r${writeBar(part / this.#partitions)} ${this.#done}/${this.#partitions} partitions, ${this.#records} records, ${this.#rate()}/s\x1b[K`,
     );
   }
 

@@ -8,8 +8,12 @@ import type { Role, Running } from "../compose/run.ts";
 import { loadConfig } from "../config/load.ts";
 import { type SettingName, settings } from "../config/settings.ts";
 
-/** After this, a process that does not manage to stop in good order is ended as it is. */
-const STOP_MS_MAX = 8_000;
+/**
+ * After this and its `stopDelay`, a process that does not manage to stop in good order is ended as it is.
+ * Where a broker was killed just before, its partitions have another leader after its session of 9 s, and
+ * appends wait so long.
+ */
+export const STOP_MS_MAX = 20_000;
 
 /** The fleet is given less: the server has its own work to end. */
 const FLEET_STOP_MS_MAX = 2_000;
@@ -62,13 +66,17 @@ async function serveUntilStopped(
   const role = roles.length === 1 ? name : undefined;
   const config = loadConfig({ flags, env: process.env, file, role });
   // The clients of Kafka, Redis and lmdb are loaded by those who serve: other commands answer at once.
-  const [{ createLogger }, { run }] = await Promise.all([
+  const [{ createLogger }, { run }, { startWatchdog }, { InHand }] = await Promise.all([
     import("../compose/logger.ts"),
     import("../compose/run.ts"),
+    import("../watchdog/watchdog.ts"),
+    import("@millrace/engine/runtime/in-hand"),
   ]);
   const line = createLogger(config.logLevel, name);
   const stopped = stopSignal();
-  const running = await run(config, roles, line);
+  const inHand = new InHand();
+  startWatchdog(config, name, inHand, line);
+  const running = await run(config, roles, line, inHand);
   const mqtt =
     running.mqttPort === undefined ? undefined : `mqtt://${config.host}:${running.mqttPort}`;
   const http = `http://${config.host}:${running.httpPort}`;
@@ -80,9 +88,17 @@ async function serveUntilStopped(
   const devices = fleet === true && mqtt !== undefined ? startFleet(mqtt, config.token) : undefined;
   const signal = await stopped;
   line("info", "stopping", { signal });
-  setTimeout(() => process.exit(1), STOP_MS_MAX).unref();
+  const stopMsMax = config.stopDelay + STOP_MS_MAX;
+  setTimeout(() => {
+    const what = running.stopping() ?? "fleet";
+    line("error", "stopping takes too long, and is given up", { what, ms: stopMsMax });
+    process.exit(1);
+  }, stopMsMax).unref();
   await stopFleet(devices);
   await running.stop();
+  // All is done. What clients of servers that are away still have open would keep the process for a while.
+  line("debug", "stopped", { open: process.getActiveResourcesInfo() });
+  process.exit(0);
 }
 
 /** Resolves with the first signal; a second one ends the process at once. */

@@ -49,11 +49,15 @@ const sources: Readonly<Record<string, Source>> = {
     return words(risks.filter((risk) => !earlier.includes(risk)).map((risk) => earlier + risk));
   },
   "--keep-unmatched": async () => words(["true", "false"]),
+  "--with": async () => "files",
   "--flow": async (_place, client) => flows(client),
   file: async () => "files",
+  was: async () => "files",
+  now: async () => "files",
   flow: async (_place, client) => flows(client),
   deployment: deployments,
   key: keys,
+  id: rejected,
   type: inputs,
 };
 
@@ -77,6 +81,18 @@ async function deployments(
   const query = { namespace, limit: KEYS_MAX, cursor: nearTo(typed) };
   const { items } = await client.get<DeploymentPage>("/v1/deployments", query);
   return items.map(({ name, flow }) => ({ value: name, about: flow }));
+}
+
+async function rejected(
+  { options: { namespace } }: Place,
+  client: Client,
+): Promise<readonly Candidate[]> {
+  const query = { namespace, limit: KEYS_MAX };
+  const { items } = await client.get<{ items: { id: string; code: string; flow?: string }[] }>(
+    "/v1/rejected",
+    query,
+  );
+  return items.map(({ id, code, flow = "" }) => ({ value: id, about: `${flow} ${code}`.trim() }));
 }
 
 /** An event's type is mostly an input's name; a signal may have others. */

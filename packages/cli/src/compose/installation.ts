@@ -1,4 +1,6 @@
-import { openEnvironment } from "@millrace/shared/adapters/lmdb/environment";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type Environment, openEnvironment } from "@millrace/shared/adapters/lmdb/environment";
 import { LmdbLog } from "@millrace/shared/adapters/lmdb/log";
 import { LmdbStateStore } from "@millrace/shared/adapters/lmdb/state-store";
 import { KafkaLog } from "@millrace/shared/adapters/kafka/log";
@@ -7,14 +9,16 @@ import { connectRedis } from "@millrace/shared/adapters/redis/connect";
 import { RedisSessionStore } from "@millrace/shared/adapters/redis/session-store";
 import { RedisStateStore } from "@millrace/shared/adapters/redis/state-store";
 import { Catalogue } from "@millrace/shared/flow/catalogue";
+import { OperationalError } from "@millrace/shared/errors/operational";
 import { EventsWriter } from "@millrace/shared/log/events-writer";
 import { Registry } from "@millrace/shared/log/registry";
 import { type Clock, systemClock } from "@millrace/shared/ports/clock";
 import type { EventLog } from "@millrace/shared/ports/event-log";
-import type { SessionStore } from "@millrace/shared/ports/session-store";
 import type { Tracer } from "@millrace/shared/ports/tracer";
+import type { SessionStore } from "@millrace/shared/ports/session-store";
 import type { StateStore } from "@millrace/shared/ports/state-store";
 import type { Config } from "../config/settings.ts";
+import type { Closing } from "./closing.ts";
 import type { Line } from "./logger.ts";
 
 /** What every role of a process works on: the three ports, and what is folded from the registry. */
@@ -28,36 +32,44 @@ export interface Installation {
   readonly events: EventsWriter;
   /** Whether the store can be reached, as far as is known. */
   storeConnected(): boolean;
-  close(): Promise<void>;
 }
 
-/** Opens the servers, or the folder, that the settings name. @throws OperationalError */
+/**
+ * Opens the servers, or the folder, that the settings name.
+ *
+ * @param closing is told how all of it is ended, as far as it came
+ * @throws OperationalError
+ */
 export async function openInstallation(
   config: Config,
   line: Line,
+  closing: Closing,
   tracer?: Tracer,
 ): Promise<Installation> {
   const clock = systemClock;
-  const closing: (() => Promise<void>)[] = [];
-  const close = async (): Promise<void> => {
-    for (const one of closing.splice(0).toReversed()) await one();
-  };
-  try {
-    const { log, store, sessions, storeConnected } = await openPorts(config, clock, line, closing);
-    const catalogue = new Catalogue(log.partitions, (flow, why) => {
-      line("error", "a published flow cannot be compiled by this version", { flow, why });
-    });
-    const registry = new Registry(log, catalogue, clock);
-    const events = new EventsWriter(log, clock, { tracer });
-    closing.push(async () => events.close());
-    await registry.start();
-    closing.push(() => registry.stop());
-    const ports = { log, store, sessions, storeConnected };
-    return { clock, ...ports, catalogue, registry, events, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+  const { log, store, sessions, storeConnected } = await openPorts(config, clock, line, closing);
+  const catalogue = new Catalogue(log.partitions, (flow, why) => {
+    line("error", "a published flow cannot be compiled by this version", { flow, why });
+  });
+  const registry = new Registry(log, catalogue, clock);
+  const events = new EventsWriter(log, clock, { tracer });
+  closing.add("events", () => events.close());
+  await registry.start();
+  closing.add("registry", () => registry.stop());
+  return { clock, log, store, sessions, catalogue, registry, events, storeConnected };
+}
+
+/** Opens the log alone, for one who reads it: it has to be there, and stays as it is. */
+export async function openLog(config: Config, line: Line, closing: Closing): Promise<EventLog> {
+  if (!config.logUrl.startsWith("file:")) return await openKafka(config, line, closing, true);
+  const folder = config.logUrl.slice("file:".length);
+  if (!existsSync(join(folder, "data.mdb"))) throw noFolder(folder);
+  return (await openFolder(config, closing)).log;
+}
+
+function noFolder(folder: string): OperationalError<"START-004"> {
+  const cause = "there is no log in it";
+  return new OperationalError("START-004", { folder, cause }, `${folder}: ${cause}`);
 }
 
 interface Ports {
@@ -71,39 +83,58 @@ async function openPorts(
   config: Config,
   clock: Clock,
   line: Line,
-  closing: (() => Promise<void>)[],
+  closing: Closing,
 ): Promise<Ports> {
   const { logUrl, stateUrl } = config;
   if (logUrl.startsWith("file:")) {
-    const environment = await openEnvironment(logUrl.slice("file:".length));
-    closing.push(() => environment.close());
-    const log = await LmdbLog.open(environment, clock, config.partitions);
-    closing.push(() => log.close());
+    const { environment, log } = await openFolder(config, closing);
     if (stateUrl === logUrl) {
       const store = new LmdbStateStore(environment);
-      closing.push(() => store.close());
+      closing.add("store", () => store.close());
       const sessions = new MemorySessionStore(clock);
       return { log, store, sessions, storeConnected: () => true };
     }
     return { log, ...(await openRedis(config, log.partitions, line, closing)) };
   }
+  const log = await openKafka(config, line, closing, false);
+  return { log, ...(await openRedis(config, log.partitions, line, closing)) };
+}
+
+async function openFolder(
+  { logUrl, partitions }: Config,
+  closing: Closing,
+): Promise<{ readonly environment: Environment; readonly log: EventLog }> {
+  const environment = await openEnvironment(logUrl.slice("file:".length));
+  closing.add("folder", () => environment.close());
+  const log = await LmdbLog.open(environment, systemClock, partitions);
+  closing.add("log", () => log.close());
+  return { environment, log };
+}
+
+async function openKafka(
+  { logUrl, topicPrefix, partitions, allow }: Config,
+  line: Line,
+  closing: Closing,
+  existing: boolean,
+): Promise<EventLog> {
   const log = await KafkaLog.open({
     url: logUrl,
-    prefix: config.topicPrefix,
-    partitions: config.partitions,
-    allow: config.allow,
-    clock,
+    prefix: topicPrefix,
+    partitions,
+    allow,
+    existing,
+    clock: systemClock,
     line,
   });
-  closing.push(() => log.close());
-  return { log, ...(await openRedis(config, log.partitions, line, closing)) };
+  closing.add("log", () => log.close());
+  return log;
 }
 
 async function openRedis(
   { stateUrl, topicPrefix, allow }: Config,
   partitions: number,
   line: Line,
-  closing: (() => Promise<void>)[],
+  closing: Closing,
 ): Promise<Omit<Ports, "log">> {
   let connected = true;
   const redis = await connectRedis(stateUrl, {
@@ -117,7 +148,7 @@ async function openRedis(
       line("info", "the store is back");
     },
   });
-  closing.push(() => redis.close());
+  closing.add("store", () => redis.close());
   const prefix = topicPrefix.replace(/\.$/, "");
   const store = new RedisStateStore(redis.client, { prefix, partitions });
   const sessions = new RedisSessionStore(redis.client, prefix);

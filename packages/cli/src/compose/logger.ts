@@ -8,9 +8,17 @@ export type Line = (
   facts?: object,
 ) => void;
 
-/** Logs to standard error: lines of JSON for programs, words and colours for a person at a terminal. */
-export function createLogger(level: Config["logLevel"], role: string): Line {
-  const stream = process.stderr.isTTY
+/**
+ * Logs to standard error: lines of JSON for programs, words and colours for a person at a terminal.
+ *
+ * @param isTerminal threads other than the main one do not know
+ */
+export function createLogger(
+  level: Config["logLevel"],
+  role: string,
+  isTerminal = process.stderr.isTTY,
+): Line {
+  const stream = isTerminal
     ? pretty({
         destination: 2,
         sync: true,

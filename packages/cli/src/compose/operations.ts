@@ -1,35 +1,45 @@
 import type { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
+import { rejectionAt } from "@millrace/engine/query/rejection";
+import { JournalTail } from "@millrace/engine/query/journal-tail";
 import { History, type RecordedStep } from "@millrace/engine/query/history";
-import { type TraceCursor, type TracedRecord, TraceSearch } from "@millrace/engine/query/traces";
 import { refuseWhileRebuilt } from "@millrace/engine/query/rebuild";
 import type { Engine } from "@millrace/engine/runtime/engine";
 import type {
   DeploymentInfo,
   DeploymentPage,
   DeploymentQuery,
-  FlowInfo,
   Health,
   HistoryStep,
   Operations,
-  TracedStep,
+  Receipt,
 } from "@millrace/gateway/api/operations";
-import { invalid } from "@millrace/gateway/api/problem";
 import type { Gateway } from "@millrace/gateway/main/gateway";
-import type { Effect } from "@millrace/shared/contract/effect";
-import { effectId, type InstanceRef, instanceId, logKey } from "@millrace/shared/contract/names";
-import { newTrace, traceIdOf } from "@millrace/shared/contract/trace";
+import { type InstanceRef, instanceId, logKey } from "@millrace/shared/contract/names";
+import { newTrace, type Traceparent, traceIdOf } from "@millrace/shared/contract/trace";
 import type { Tracer } from "@millrace/shared/ports/tracer";
 import { partitionOf } from "@millrace/shared/contract/partition";
-import type { CatalogueEntry } from "@millrace/shared/flow/catalogue";
 import type { Deployment } from "@millrace/shared/flow/deployments";
+import type { OperatorCommand, Signal } from "@millrace/shared/contract/event-record";
+import type { JsonObject } from "@millrace/shared/contract/json";
+import { isOperational } from "@millrace/shared/errors/operational";
 import { randomName } from "@millrace/shared/ports/clock";
+import type { InstancePage, InstanceQuery } from "@millrace/shared/ports/state-store";
+import { flowOperationsOf } from "./flow-operations.ts";
+import { migratePage } from "./migration.ts";
 import type { Installation } from "./installation.ts";
+import { redriven, searchRejections } from "./rejections.ts";
+import { openTail, readCursor } from "./tail.ts";
+import { traceOperationOf } from "./traces.ts";
+
+type Said<T> = Omit<T, "v" | "w" | "n">;
 
 /** The roles that run in this process. */
 export interface Roles {
   gateway?: Gateway;
   engine?: Engine;
   dispatcher?: Dispatcher;
+  /** The process was told to stop: it finishes what it has, and wants nothing new. */
+  draining?: true;
 }
 
 /** Answers what people and programs ask, from the store, the journal and the registry. */
@@ -40,23 +50,61 @@ export function operationsOf(
 ): Operations {
   const { log, store, clock, catalogue, events } = installation;
   const history = new History({ log, store, clock });
-  const traces = new TraceSearch({ log, clock });
+  const tail = new JournalTail({ log, store, clock });
   const partitionFor = (ref: InstanceRef): number =>
     partitionOf(logKey(ref.ns, ref.key), log.partitions);
+  /** Says something to one instance. */
+  const say = async (
+    header: Said<Signal> | Said<OperatorCommand>,
+    payload: JsonObject,
+    parent?: Traceparent,
+  ): Promise<Receipt> => {
+    const partition = partitionFor(header);
+    const type = header.kind === "signal" ? header.type : header.action;
+    const attributes = { "millrace.instance": instanceId(header), "millrace.effect.name": type };
+    const root = tracer?.root("signal", parent, { attributes });
+    const trace = root?.trace ?? parent ?? newTrace(() => clock.random());
+    const record = {
+      key: logKey(header.ns, header.key),
+      header: JSON.stringify({ v: 1, ...header, ...events.stamp(), trace }),
+      value: JSON.stringify(payload),
+    };
+    const { offset } = await events.write(partition, record, trace);
+    root?.span?.end();
+    return { id: header.id, partition, offset };
+  };
+  const instances = async (query: InstanceQuery): Promise<InstancePage> => {
+    await refuseWhileRebuilt(installation, everywhere);
+    return await store.instances(query);
+  };
   const everywhere = Array.from({ length: log.partitions }, (_, partition) => partition);
   return {
-    flows: () => catalogue.entries().map(flowInfo),
+    ...flowOperationsOf(installation),
     async instance(ref) {
       await refuseWhileRebuilt(installation, [partitionFor(ref)]);
       return await store.instance(partitionFor(ref), instanceId(ref));
     },
-    async instances(query) {
-      await refuseWhileRebuilt(installation, everywhere);
-      return await store.instances(query);
-    },
+    instances,
+    migrateFlow: (request) =>
+      migratePage(
+        {
+          catalogue,
+          instances,
+          say({ ns, flow, key, version }, { version: to }) {
+            const id = randomName(clock, "o");
+            const where = { version };
+            const { map, reason } = request;
+            return say(
+              { kind: "operator", ns, flow, key, action: "migrate", id, where },
+              { to, map, ...(reason !== undefined && { reason }) },
+            );
+          },
+        },
+        request,
+      ),
     async rejections(query) {
       await refuseWhileRebuilt(installation, everywhere);
-      return await store.rejections(query);
+      return await searchRejections(store, query);
     },
     deployment(ns, name) {
       const found = catalogue.deployments.get(ns, name);
@@ -68,35 +116,42 @@ export function operationsOf(
       const { steps, next } = await history.page(ref, query);
       return { steps: steps.map(historyStep), ...(next !== undefined && { next }) };
     },
-    async trace({ ns, id, sinceMs, from = { partition: 0 } }) {
-      if (from.partition >= log.partitions)
-        throw invalid("cursor", `there are partitions 0 to ${log.partitions - 1}`);
-      const since = clock.wallMs() - sinceMs;
-      const { records, searched, next } = await traces.page(id, since, from);
-      const items = records
-        .map((record) => tracedStep(record, ns))
-        .filter((one) => one !== undefined);
-      const { partition } = next ?? { partition: log.partitions - 1 };
-      const page = { items, searched, partition, partitions: log.partitions };
-      return { ...page, ...(next !== undefined && { next: writeCursor(next) }) };
+    async rejection({ ns, partition, offset }) {
+      if (partition >= log.partitions) return undefined;
+      const found = await rejectionAt(log, partition, offset);
+      return found?.ns === ns ? found : undefined;
     },
-    async signal(to, { type, payload, id: given, trace: parent }) {
-      const id = given ?? randomName(clock, "s");
-      const partition = partitionFor(to);
-      const attributes = { "millrace.instance": instanceId(to), "millrace.effect.name": type };
-      const root = tracer?.root("signal", parent, { attributes });
-      const trace = root?.trace ?? parent ?? newTrace(() => clock.random());
-      const { ns, flow, key } = to;
-      const stamped = { ns, flow, key, type, id, ...events.stamp(), trace };
-      const record = {
-        key: logKey(ns, key),
-        header: JSON.stringify({ v: 1, kind: "signal", ...stamped }),
-        value: JSON.stringify(payload),
-      };
-      const { offset } = await events.write(partition, record, trace);
-      root?.span?.end();
-      return { id, partition, offset };
+    async journal(cursor) {
+      await refuseWhileRebuilt(installation, everywhere);
+      const from =
+        cursor === undefined ? await tail.bookmarks() : readCursor(cursor, log.partitions);
+      await tail.refuseWhatIsCut(from);
+      return { open: (take, ended) => openTail(tail, from, take, ended) };
     },
+    trace: traceOperationOf(installation),
+    signal: ({ ns, flow, key }, { type, payload, id = randomName(clock, "s"), trace }) =>
+      say({ kind: "signal", ns, flow, key, type, id }, payload, trace),
+    operate: ({ ns, flow, key }, { action, reason, where, id = randomName(clock, "o"), trace }) =>
+      say(
+        { kind: "operator", ns, flow, key, action, id, ...(where && { where }) },
+        reason === undefined ? {} : { reason },
+        trace,
+      ),
+    async redrive(place) {
+      const record = await redriven(log, place);
+      const { ns: _, partition, offset } = place;
+      const header = JSON.stringify({ ...record.header, ...events.stamp() });
+      const written = await events.write(partition, { ...record, header });
+      return { id: `${partition}-${offset}`, partition, offset: written.offset };
+    },
+    canRedrive: (place) =>
+      redriven(log, place).then(
+        () => true,
+        (error: unknown) => {
+          if (isOperational(error, "API-001", "API-002", "LOG-006")) return false;
+          throw error;
+        },
+      ),
     health: async () => healthOf(installation, roles),
   };
 }
@@ -122,23 +177,6 @@ function deploymentInfo({ ns, name, flow, things, origin }: Deployment): Deploym
   return { namespace: ns, name, flow, things, origin };
 }
 
-function flowInfo({ flow, origin, retired }: CatalogueEntry): FlowInfo {
-  const { ns, name, version, file, roles } = flow;
-  const listed = (entries: Record<string, { topic: string }> | undefined) =>
-    Object.entries(entries ?? {}).map(([entry, { topic }]) => ({ name: entry, topic }));
-  return {
-    namespace: ns,
-    name,
-    version,
-    ...(file.description !== undefined && { description: file.description }),
-    origin,
-    retired,
-    ...(roles !== undefined && { roles: [...roles] }),
-    inputs: listed(file.inputs),
-    commands: listed(file.commands),
-  };
-}
-
 function historyStep({ step, trace }: RecordedStep): HistoryStep {
   const { at, cause, from, effects, instance } = step;
   const traceId = traceIdOf(trace);
@@ -155,58 +193,22 @@ function historyStep({ step, trace }: RecordedStep): HistoryStep {
   };
 }
 
-function writeCursor({ partition, below }: TraceCursor): string {
-  return below === undefined ? String(partition) : `${partition}-${below}`;
-}
-
-/** @returns undefined for a record of another namespace */
-function tracedStep(
-  { partition, offset, at, trace, decided, input }: TracedRecord,
-  ns: string,
-): TracedStep | undefined {
-  const place = { partition, offset, at, traceparent: trace, ...(input && { input }) };
-  if ("rejected" in decided) {
-    const { at: decidedAt, cause, code, detail, ns: its, flow, key } = decided.rejected;
-    const of = { ...(flow !== undefined && { flow }), ...(key !== undefined && { key }) };
-    if (its !== ns) return undefined;
-    return { ...place, decidedAt, cause, ...of, rejected: { code, detail }, effects: [] };
-  }
-  const { at: decidedAt, cause, from, effects, instance } = decided.step;
-  const { flow, key, seq, generation, state: to } = instance;
-  if (instance.ns !== ns) return undefined;
-  const asked = effects.map((effect) => ({
-    id: effectId(instance, generation, seq, effect.index),
-    kind: effect.kind,
-    name: nameOf(effect),
-  }));
-  return { ...place, decidedAt, flow, key, seq, cause, from, to, effects: asked };
-}
-
-/** What an effect is called by people. */
-function nameOf(effect: Effect): string {
-  switch (effect.kind) {
-    case "command":
-      return `${effect.name} to ${effect.topic}`;
-    case "call":
-      return effect.name;
-    case "send":
-      return `${effect.type} to ${effect.flow}/${effect.key}`;
-    case "publish":
-      return `${effect.type} to ${effect.topic}`;
-    case "log":
-      return effect.message;
-  }
-}
-
 /** Ready means: every role of this process does its work. */
-export function healthOf({ events }: Installation, { gateway, engine, dispatcher }: Roles): Health {
+export function healthOf(
+  { events }: Installation,
+  { gateway, engine, dispatcher, draining }: Roles,
+): Health {
   const reasons: string[] = [];
+  if (draining === true) reasons.push("it was told to stop");
   const partitions = engine?.partitions() ?? [];
   for (const state of ["claiming", "failed"]) {
     const count = partitions.filter((one) => one.state === state).length;
     const what = state === "failed" ? "have stopped" : "are being claimed";
     if (count > 0) reasons.push(`${count} partitions ${what}`);
   }
+  // All that read one log are behind together, and a gateway takes events all the same.
+  if (gateway === undefined && engine !== undefined && engine.behind > 0)
+    reasons.push(`${engine.behind} partitions are behind`);
   if (engine?.failure !== undefined) reasons.push(`the input cannot be read: ${engine.failure}`);
   if (dispatcher !== undefined && dispatcher.failed > 0)
     reasons.push(`${dispatcher.failed} partitions are not dispatched any more`);

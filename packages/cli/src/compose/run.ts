@@ -1,6 +1,7 @@
 import { CallHosts } from "@millrace/engine/dispatch/call-hosts";
 import { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
 import { Engine } from "@millrace/engine/runtime/engine";
+import type { InHand } from "@millrace/engine/runtime/in-hand";
 import type { Health } from "@millrace/gateway/api/operations";
 import { startApi } from "@millrace/gateway/api/server";
 import { Gateway, gatewayName } from "@millrace/gateway/main/gateway";
@@ -10,8 +11,10 @@ import { GatewayDirectory } from "@millrace/shared/peer/directory";
 import { allowAll } from "@millrace/shared/policy/authorize";
 import { messageOf } from "@millrace/shared/errors/operational";
 import type { Tracer } from "@millrace/shared/ports/tracer";
-import { sleep } from "@millrace/shared/ports/clock";
+import { sleep, systemClock } from "@millrace/shared/ports/clock";
+import { takeHungOn } from "../watchdog/hung-on.ts";
 import type { Config } from "../config/settings.ts";
+import { Closing } from "./closing.ts";
 import { FlowFolder } from "./flow-folder.ts";
 import { startHealthServer } from "./health-server.ts";
 import { type Installation, openInstallation } from "./installation.ts";
@@ -30,8 +33,18 @@ export interface Running {
   readonly httpPort: number;
   /** Why it is not ready yet; empty where it is. */
   readonly reasons: readonly string[];
-  /** Takes no more, finishes what is under way, and lets go of everything. */
+  /**
+   * Is not ready any more, and after `stopDelay` takes no more, finishes what is under way, and lets go
+   * of everything.
+   */
   stop(): Promise<void>;
+  /** What is being let go of just now. */
+  stopping(): string | undefined;
+}
+
+interface HttpServer {
+  readonly port: number;
+  close(): Promise<void>;
 }
 
 /** How long clients are waited for when a gateway stops. */
@@ -41,50 +54,55 @@ const DRAIN_MS = 2_000;
  * Starts the roles of one process, in the order in which they need each other. This is the only place
  * where gateway and engine meet.
  *
+ * @param inHand where the engine says what it has in hand
  * @throws OperationalError
  */
-export async function run(config: Config, roles: readonly Role[], line: Line): Promise<Running> {
-  const closing: (() => Promise<void>)[] = [];
+export async function run(
+  config: Config,
+  roles: readonly Role[],
+  line: Line,
+  inHand: InHand,
+): Promise<Running> {
+  const closing = new Closing();
+  const running: Roles = {};
+  const end = (): Promise<void> =>
+    closing.end((what, error) => line("warn", "while stopping", { what, why: messageOf(error) }));
   const stop = async (): Promise<void> => {
-    for (const one of closing.splice(0).toReversed()) {
-      await one().catch((error: unknown) =>
-        line("warn", "while stopping", { why: messageOf(error) }),
-      );
-    }
+    running.draining = true;
+    await sleep(systemClock, config.stopDelay);
+    await end();
   };
+  const stopping = (): string | undefined => closing.ending;
   try {
     const telemetry = await openTelemetry(config, roles, line);
-    closing.push(() => telemetry.stop());
-    const { tracer } = telemetry;
-    const installation = await openInstallation(config, line, tracer);
-    closing.push(() => installation.close());
+    closing.add("telemetry", () => telemetry.stop());
+    const { tracer, process } = telemetry;
+    const installation = await openInstallation(config, line, closing, tracer);
     const parts = { config, installation, tracer, line, closing };
     await publishFlows(config, installation, line, closing);
-    const running: Roles = {};
     const directory = await startDirectory(config, installation, roles, line, closing);
-    if (roles.includes("engine")) running.engine = await startEngine(parts);
+    // It ends after the roles: whoever asks meanwhile hears that they are being stopped.
+    let http: HttpServer | undefined = undefined;
+    closing.add("http", () => http?.close());
+    if (roles.includes("engine")) running.engine = await startEngine(parts, inHand);
     if (roles.includes("dispatcher"))
       running.dispatcher = await startDispatcher(parts, directory.gateways);
     if (roles.includes("gateway")) running.gateway = await startGateway(parts, directory);
-    const { process } = telemetry;
     const metrics = new ProcessMetrics(installation, directory.gateways, running, process);
     telemetry.startMetrics(metrics);
-    const http = await startHttp(parts, running, metrics);
-    closing.push(() => http.close());
+    http = await startHttp(parts, running, metrics);
     const reasons = await untilReady(installation, running);
     const partitions = running.engine?.partitions().length;
     if (partitions !== undefined && reasons.length === 0)
       line("info", "partitions claimed", { partitions });
     line("warn", "no policies yet: every client and every effect is allowed");
     const mqttPort = running.gateway?.mqttPort;
-    return { installation, roles: running, mqttPort, httpPort: http.port, reasons, stop };
+    return { installation, roles: running, mqttPort, httpPort: http.port, reasons, stop, stopping };
   } catch (error) {
-    await stop();
+    await end();
     throw error;
   }
 }
-
-type Closing = (() => Promise<void>)[];
 
 /** What every role of a process is started with. */
 interface Parts {
@@ -123,7 +141,7 @@ async function publishFlows(
   if (folder === undefined) return;
   const flows = new FlowFolder({ folder, registry, catalogue, line });
   await flows.start();
-  closing.push(() => flows.stop());
+  closing.add("flows", () => flows.stop());
 }
 
 /** The gateways there are, and the name of the one in this process. */
@@ -148,18 +166,15 @@ async function startDirectory(
     onTrouble: (error) => line("warn", "gateways cannot be listed", { why: messageOf(error) }),
   });
   await gateways.start();
-  closing.push(async () => gateways.stop());
+  closing.add("directory of gateways", () => gateways.stop());
   return { gateways, self };
 }
 
-async function startEngine({
-  config,
-  installation,
-  tracer,
-  line,
-  closing,
-}: Parts): Promise<Engine> {
-  const { retention: retentionMs, journalBytesMax } = config;
+async function startEngine(
+  { config, installation, tracer, line, closing }: Parts,
+  inHand: InHand,
+): Promise<Engine> {
+  const { logUrl, retention: retentionMs, journalBytesMax, lagMax: lagMsMax } = config;
   const { log, store, clock, catalogue, events, registry } = installation;
   const engine = new Engine({
     log,
@@ -169,12 +184,14 @@ async function startEngine({
     events,
     tracer,
     authorize: allowAll,
-    options: { retentionMs, journalBytesMax },
+    options: { retentionMs, journalBytesMax, lagMsMax },
     onLine: line,
+    inHand,
+    hungOn: logUrl.startsWith("file:") ? takeHungOn(logUrl.slice("file:".length)) : undefined,
     registryRead: () => registry.read(),
   });
   await engine.start();
-  closing.push(() => engine.stop());
+  closing.add("engine", () => engine.stop());
   return engine;
 }
 
@@ -186,7 +203,7 @@ async function startDispatcher(
   const { log, store, clock, events } = installation;
   const hosts = new CallHosts(callHosts);
   const http = new UndiciClient({ allows: hosts.allowsAddress });
-  closing.push(() => http.close());
+  closing.add("http client", () => http.close());
   const secrets = folder === undefined ? undefined : new SecretFolder(folder);
   const dispatcher = new Dispatcher({
     log,
@@ -199,7 +216,7 @@ async function startDispatcher(
     onLine: line,
   });
   await dispatcher.start();
-  closing.push(() => dispatcher.stop());
+  closing.add("dispatcher", () => dispatcher.stop());
   return dispatcher;
 }
 
@@ -229,7 +246,7 @@ async function startGateway(
     },
     onLine: line,
   });
-  closing.push(() => gateway.stop(DRAIN_MS));
+  closing.add("gateway", () => gateway.stop(DRAIN_MS));
   return gateway;
 }
 
@@ -238,7 +255,7 @@ function startHttp(
   { config, installation, tracer, line }: Parts,
   roles: Roles,
   metrics: ProcessMetrics,
-): Promise<{ readonly port: number; close(): Promise<void> }> {
+): Promise<HttpServer> {
   const { host, httpPort: port, token } = config;
   const onFault = (path: string, why: string): void =>
     line("error", "a request failed", { path, why });

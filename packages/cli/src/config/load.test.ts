@@ -88,6 +88,13 @@ describe("settings", () => {
     expect(() => load({ flags })).toThrow(/CONFIG-002/);
   });
 
+  test("say for how long the process may hang, and not that it may hardly stand still", () => {
+    expect(load({ env: { MILLRACE_STALL_MS_MAX: "0" } }).stallMsMax).toBe(0);
+    expect(load({ env: { MILLRACE_STALL_MS_MAX: "100" } }).stallMsMax).toBe(100);
+    for (const stallMsMax of ["99", "-1", "1.5", "86400001", "forever"])
+      expect(() => load({ flags: { stallMsMax } })).toThrow(/CONFIG-002 .*--stall-ms-max/);
+  });
+
   test("say where calls may go", () => {
     expect(load({}).callHosts).toEqual([]);
     const env = { MILLRACE_CALL_HOSTS: "api.example.com:443, 10.0.0.0/8" };

@@ -62,6 +62,9 @@ export function loadConfig(input: ConfigInput): Config {
     metricInterval: value<number>("metricInterval") ?? 60_000,
     tracesSampler: value<Config["tracesSampler"]>("tracesSampler") ?? "parentbased_always_on",
     tracesSamplerArg: value<number>("tracesSamplerArg") ?? 1,
+    lagMax: value<number>("lagMax") ?? 60_000,
+    stallMsMax: value<number>("stallMsMax") ?? 30_000,
+    stopDelay: value<number>("stopDelay") ?? 0,
     logLevel: value<Config["logLevel"]>("logLevel") ?? "info",
     sources: sourcesOf(given),
   };
@@ -151,7 +154,7 @@ function isAddress(text: string): boolean {
 }
 
 /** As it may be shown: a password may stand in what is no address of ours, too. */
-function withoutLogins(text: string): string {
+export function withoutLogins(text: string): string {
   return text.replaceAll(/\/\/[^@/]*@/g, "//…@");
 }
 

@@ -59,6 +59,9 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
+/** Longer ones are mistakes, and whoever stops the process would not wait. */
+const STOP_DELAY_MS_MAX = 600_000;
+
 /** Risks that an operator can accept with MILLRACE_ALLOW. */
 export const risks = [
   "single-broker",
@@ -257,6 +260,33 @@ export const settings = {
     wanted: "a number from 0 to 1",
     description: "the part of traces that a sampler by ratio takes (default: 1)",
   },
+  lagMax: {
+    env: "MILLRACE_LAG_MAX",
+    flag: "--lag-max <duration>",
+    schema: duration,
+    wanted: "a duration, as 1m, or 0 for ever",
+    description:
+      "how long input may wait before an engine by itself is not ready (default: 1m; 0: for ever)",
+  },
+  stallMsMax: {
+    env: "MILLRACE_STALL_MS_MAX",
+    flag: "--stall-ms-max <ms>",
+    schema: z.coerce
+      .number()
+      .int()
+      .refine((ms) => ms === 0 || (ms >= 100 && ms <= 86_400_000)),
+    wanted: "milliseconds, from 100 to 86400000, or 0 for no end to it",
+    description:
+      "how long the process may hang before it ends itself (default: 30000; 0: for ever)",
+  },
+  stopDelay: {
+    env: "MILLRACE_STOP_DELAY",
+    flag: "--stop-delay <duration>",
+    schema: duration.refine((ms) => ms <= STOP_DELAY_MS_MAX),
+    wanted: "a duration up to 10m, as 5s",
+    description:
+      "how long it goes on when it is told to stop, with /readyz saying no, for balancers to hear it (default: 0s)",
+  },
   logLevel: {
     env: "MILLRACE_LOG_LEVEL",
     flag: "--log-level <level>",
@@ -297,6 +327,12 @@ export interface Config {
   readonly metricInterval: number;
   readonly tracesSampler: SamplerName;
   readonly tracesSamplerArg: number;
+  /** In milliseconds; 0 is for ever. */
+  readonly lagMax: number;
+  /** 0 turns the watchdog off. */
+  readonly stallMsMax: number;
+  /** In milliseconds. */
+  readonly stopDelay: number;
   readonly logLevel: (typeof logLevels)[number];
   /** Where each value came from. */
   readonly sources: Readonly<Record<SettingName, string>>;

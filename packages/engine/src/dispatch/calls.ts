@@ -115,7 +115,7 @@ export class Calls {
       if (this.#pending.endedAs(id) !== undefined) continue;
       const effect = owed.parked as unknown as CallEffect;
       const to = { ns, flow, key };
-      const { trace, span } = beginEffect(this.#parts.tracer, effect, effect.trace, { id, to });
+      const { trace, span } = beginEffect(this.#parts.tracer, effect, owed.trace, { id, to });
       const of = { ...from, id, to, effect, trace, span };
       void this.#try(this.#add({ ...of, ticket: undefined, parking: "parked" }));
     }

@@ -116,13 +116,13 @@ export class Commands {
         // It ended here before the request to put it aside was taken, perhaps that of another dispatcher.
         // A refusal was told already, and told again it would count as another.
         if (ended !== "refused")
-          void isWritten(this.#results.settle(to, id, ended, {}, effect.trace));
+          void isWritten(this.#results.settle(to, id, ended, {}, owed.trace));
         continue;
       }
-      const { trace, span } = beginEffect(this.#tracer, effect, effect.trace, { id, to });
-      const of = { ...from, id, to, effect, trace, span };
       // What replaced it has said so, or says so again when it is read anew.
-      if (this.#replaces(from.partition, of)) continue;
+      if (this.#replaces(from.partition, { id, to, effect })) continue;
+      const { trace, span } = beginEffect(this.#tracer, effect, owed.trace, { id, to });
+      const of = { ...from, id, to, effect, trace, span };
       const command = this.#add({ ...of, ticket: undefined, parking: "parked" });
       this.#remember(command);
       resumed.unshift(command);

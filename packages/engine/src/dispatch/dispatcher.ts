@@ -8,7 +8,7 @@ import type { EpochMs } from "@millrace/shared/contract/time";
 import { messageOf } from "@millrace/shared/errors/operational";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { Gateways } from "@millrace/shared/peer/gateways";
-import { type Clock, sleep } from "@millrace/shared/ports/clock";
+import { type Clock, sleep, within } from "@millrace/shared/ports/clock";
 import type { EventLog, LogRecord, Subscription, Topic } from "@millrace/shared/ports/event-log";
 import type { Tracer } from "@millrace/shared/ports/tracer";
 import type { StateStore } from "@millrace/shared/ports/state-store";
@@ -43,6 +43,8 @@ export interface DispatcherParts {
 
 /** Pause before a store that moved on while it was read is read again. */
 const STORE_MOVED_MS = 10;
+/** How long a group that cannot be reached is waited for at the end; whoever is next reads on from before. */
+const LAST_BOOKMARK_MS_MAX = 1_500;
 
 /** Executes effects: whatever stands in the journal and counts, at least once. */
 export class Dispatcher {
@@ -306,8 +308,11 @@ export class Dispatcher {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelTick?.();
-    const all = [...this.#partitions];
-    await Promise.all(all.map(([partition, dispatch]) => this.#writeBookmark(partition, dispatch)));
+    const writing = Array.from(this.#partitions, ([partition, dispatch]) =>
+      this.#writeBookmark(partition, dispatch),
+    );
+    const { clock } = this.#parts;
+    await within(clock, LAST_BOOKMARK_MS_MAX, Promise.all(writing));
     this.#commands.stop();
     this.#calls.stop();
     for (const partition of this.#partitions.keys()) this.#forget(partition);

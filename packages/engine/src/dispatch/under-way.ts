@@ -165,8 +165,7 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
     pending.parking = "asked";
     this.later(pending, this.#parts.options.askAgainMs, () => void this.#park(pending));
     const { to, id, effect, trace } = pending;
-    const kept = trace === undefined ? effect : { ...effect, trace };
-    await isWritten(this.#parts.results.park(to, id, kept, trace));
+    await isWritten(this.#parts.results.park(to, id, effect, trace));
   }
 
   async settle(

@@ -99,6 +99,6 @@ export class CarefulTurns {
       ...inHand,
       ...("malformed" in read ? {} : traceFacts(read.trace)),
     });
-    return "it was in hand when three owners of its partition ended; it is kept unread";
+    return "it was in hand when owners of its partition ended, one after the other; it is kept unread";
   }
 }

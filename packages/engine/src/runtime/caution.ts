@@ -6,14 +6,15 @@ import {
 import { readJournalValue } from "@millrace/shared/contract/read-value";
 import type { InstanceId } from "@millrace/shared/contract/names";
 import type { EventLog, LogRecord } from "@millrace/shared/ports/event-log";
+import type { InputInHand } from "./in-hand.ts";
 
 /**
  * Finds the input that ends its owners: one that a guard loops on, or that takes all memory.
  *
- * When processes that owned a partition have ended one after the other without a record, the next one
- * takes one input at a time, and writes down before each what it has in hand. What was in hand twice when an owner
- * ended is rejected, unread. Only one partition of a process does this at a time, so that what is in hand
- * when the process ends is what ended it.
+ * When processes that owned a partition have ended one after the other without a record, or the last one
+ * left word that it hung, the next one takes one input at a time, and writes down before each what it has
+ * in hand. What was in hand twice when an owner ended is rejected, unread. Only one partition of a process
+ * does this at a time, so that what is in hand when the process ends is what ended it.
  */
 export interface Evidence {
   /** What the last owner had in hand; absent when it did not say. */
@@ -47,6 +48,11 @@ export async function evidenceBefore(
   }
   const workers = new Set([worker, ...tail.map(claimant)]);
   return workers.size === 3 && !workers.has(undefined) ? {} : undefined;
+}
+
+/** What a process that hung said of itself at its end is as good as what it would have written down. */
+export function hungOnBefore({ partition: _partition, ...input }: InputInHand): Evidence {
+  return { tried: { ...input, times: 1, worker: "hung" } };
 }
 
 /** Of a mark that counts, for nothing foreign stands between it and its claim. */

@@ -1,4 +1,5 @@
 import { isOperational } from "@millrace/shared/errors/operational";
+import { type Evidence, hungOnBefore } from "./caution.ts";
 import type { EngineHost } from "./engine-host.ts";
 import { OwnershipLost } from "./journal-writer.ts";
 import { catchUp, takeOver } from "./takeover.ts";
@@ -17,7 +18,8 @@ export async function claim(
 ): Promise<Tenure> {
   const claimed = await takeOver(host, partition);
   host.counters.claims += 1;
-  const { epoch, time, start, isAnew, evidence } = claimed;
+  const { epoch, time, start, isAnew } = claimed;
+  const evidence = evidenceOf(claimed.evidence, partition, host);
   if (isAnew) {
     const from = claimed.held.journal.offset;
     host.onEvent("debug", "the store begins anew from the journal", { partition, from, to: epoch });
@@ -39,4 +41,15 @@ export async function claim(
   const { journal: bookmark, input: position } = folded;
   const tenure = { epoch, time, start, bookmark, position, held: held.journal, evidence };
   return new Tenure(partition, tenure, host);
+}
+
+/** What the journal says of an input that ends its owners; else what the process before this one said. */
+function evidenceOf(
+  journalled: Evidence | undefined,
+  partition: number,
+  host: EngineHost,
+): Evidence | undefined {
+  const hungOn = host.takeHungOn(partition);
+  if (journalled?.tried !== undefined || hungOn === undefined) return journalled;
+  return hungOnBefore(hungOn);
 }

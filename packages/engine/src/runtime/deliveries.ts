@@ -104,6 +104,7 @@ export class Reader {
     const byRole = new Map<string, RoleReadings>();
     const faults: RecordFault[] = [];
     for (const route of catalogue.router(header.ns).match(header.topic)) {
+      if (header.only !== undefined && header.only.flow !== route.flow.name) continue;
       const read = event.by(route);
       if ("code" in read) {
         // Of a version that is no longer current, nobody knows whether some instance still runs it.
@@ -116,7 +117,7 @@ export class Reader {
         audience.addByKey(to, read.reading);
       }
     }
-    for (const one of byRole.values()) audience.addListeners(one);
+    for (const one of byRole.values()) audience.addListeners(one, header.only?.key);
     const { deliveries, more, elsewhere } = audience;
     // Once, not again for each turn. A copy is for the partition that it was copied to, and goes no
     // further; what is wrong with the event was told where it came from.
@@ -219,11 +220,15 @@ class Audience {
     else this.#add({ id: instanceId(to), to, things: undefined, readings: [reading] });
   }
 
-  addListeners({ listeners, readings }: RoleReadings): void {
+  /** @param only for the deployment of this key alone */
+  addListeners({ listeners, readings }: RoleReadings, only: string | undefined): void {
     const { partition } = this.#options;
-    for (const place of listeners.keys()) if (place !== partition) this.#elsewhere.add(place);
-    for (const { id, to, things } of listeners.get(partition)?.values() ?? [])
-      this.#add({ id, to, things, readings });
+    if (only === undefined) {
+      for (const place of listeners.keys()) if (place !== partition) this.#elsewhere.add(place);
+    }
+    for (const { id, to, things } of listeners.get(partition)?.values() ?? []) {
+      if (only === undefined || only === to.key) this.#add({ id, to, things, readings });
+    }
   }
 
   #add(delivery: EventDelivery): void {
@@ -245,9 +250,10 @@ function nothingOf(record: LogRecord, header: EventHeader | undefined): Deliveri
 
 function addressed(
   header: Exclude<EventHeader, DeviceEvent>,
-  common: { to: InstanceRef; offset: number; at: number },
+  where: { to: InstanceRef; offset: number; at: number },
   payload: JsonObject,
 ): Exclude<Input, DeviceInput> {
+  const common = { ...where, redrive: header.redrive };
   switch (header.kind) {
     case "signal": {
       const { type, id, effect } = header;
@@ -255,12 +261,17 @@ function addressed(
     }
     case "result":
       return { kind: "result", ...common, effect: header.effect, outcome: header.outcome, payload };
+    case "operator": {
+      const { action, id } = header;
+      return { kind: "operator", ...common, action, id, where: header.where, payload };
+    }
     case "parked":
       return {
         kind: "parked",
         ...common,
         effectId: header.effect,
         effect: payload as unknown as Effect,
+        trace: header.trace,
       };
   }
 }

@@ -109,6 +109,7 @@ export class DeviceReading {
         payload: misfit === undefined ? (payload as Json) : payloadAsCame(this.#record.value),
         ...(misfit && { misfit }),
         ...(this.#header.at !== undefined && { originAt: this.#header.at }),
+        ...(this.#header.redrive !== undefined && { redrive: this.#header.redrive }),
       };
       return { reading, key };
     } catch (error) {

@@ -8,6 +8,7 @@ import type { Tracer } from "@millrace/shared/ports/tracer";
 import type { StateStore } from "@millrace/shared/ports/state-store";
 import type { Turnstile } from "./caution.ts";
 import type { EngineCounters, EngineDurations } from "./counters.ts";
+import type { InHand, InputInHand } from "./in-hand.ts";
 import type { EngineOptions } from "./options.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -29,6 +30,9 @@ export interface EngineHost {
   readonly durations: EngineDurations;
   /** Where one partition at a time takes inputs that may end the process. */
   readonly turnstile: Turnstile;
+  readonly inHand: InHand;
+  /** What an earlier process hung on, where it could leave word; told once. */
+  takeHungOn(partition: number): InputInHand | undefined;
   subscription(): Subscription;
   /** Resolves when this process has read all that the registry holds now. */
   registryRead(): Promise<void>;

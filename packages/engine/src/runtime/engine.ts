@@ -1,6 +1,4 @@
-import type { Bindings, Instance } from "@millrace/shared/contract/instance";
-import type { InstanceRef } from "@millrace/shared/contract/names";
-import { bareThing } from "@millrace/shared/core/world";
+import type { Instance } from "@millrace/shared/contract/instance";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
 import { isOperational, messageOf } from "@millrace/shared/errors/operational";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
@@ -16,6 +14,8 @@ import { defaultEngineOptions, type EngineOptions } from "./options.ts";
 import type { EngineHost, LogLevel, LogLine } from "./engine-host.ts";
 import { observeCounters, observePartitions } from "./observed.ts";
 import { type OwnerState, PartitionOwner } from "./partition-owner.ts";
+import { InHand, type InputInHand } from "./in-hand.ts";
+import { worldOf } from "./world.ts";
 
 /** The group that shares the partitions of `events` among engines; on Kafka, `millrace-engine`. */
 const ENGINE_GROUP = "engine";
@@ -38,6 +38,10 @@ export interface EngineParts {
   readonly tracer?: Tracer | undefined;
   readonly options?: Partial<EngineOptions>;
   readonly onLine: LogLine;
+  /** Where it says what it has in hand, for a thread that watches it. */
+  readonly inHand?: InHand | undefined;
+  /** What the process before this one hung on. */
+  readonly hungOn?: InputInHand | undefined;
   registryRead(): Promise<void>;
 }
 
@@ -56,11 +60,13 @@ export class Engine {
   readonly #told = new Map<number, number>();
   #cancelTick: (() => void) | undefined;
   #failure: string | undefined;
+  #hungOn: InputInHand | undefined;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
     const { log, store, clock, catalogue, events, authorize, tracer, onLine } = parts;
     const options = { ...defaultEngineOptions, ...parts.options };
+    this.#hungOn = parts.hungOn;
     this.#host = {
       worker: randomName(clock, "e"),
       log,
@@ -69,18 +75,13 @@ export class Engine {
       catalogue,
       events,
       tracer,
-      world: {
-        flow: (version) => catalogue.version(version),
-        current: (ns, flow) => catalogue.current(ns, flow),
-        bindings: (of) => boundIn(catalogue, of),
-        thing: (_ns, name) => bareThing(name),
-        authorize,
-        limits: options.limits,
-      },
+      world: worldOf(catalogue, authorize, options.limits),
       options,
       counters: this.counters,
       durations: this.durations,
       turnstile: new Turnstile(),
+      inHand: parts.inHand ?? new InHand(),
+      takeHungOn: (partition) => this.#takeHungOn(partition),
       subscription: () => {
         if (this.#subscription === undefined) throw new Error("the engine is not started");
         return this.#subscription;
@@ -92,6 +93,13 @@ export class Engine {
       onLog: (level, message, facts) => onLine(level as LogLevel, message, facts),
       onEvent: onLine,
     };
+  }
+
+  #takeHungOn(partition: number): InputInHand | undefined {
+    const hungOn = this.#hungOn;
+    if (hungOn?.partition !== partition) return undefined;
+    this.#hungOn = undefined;
+    return hungOn;
   }
 
   /** One partition's part of what all of them may have. */
@@ -185,6 +193,13 @@ export class Engine {
     observe("millrace.engine.journal.size.max", journalBytesMax);
   }
 
+  /** How many partitions have input that waits for longer than `lagMsMax`. */
+  get behind(): number {
+    const { lagMsMax } = this.#host.options;
+    if (lagMsMax === 0) return 0;
+    return [...this.#owners.values()].filter(({ waitingMs }) => waitingMs > lagMsMax).length;
+  }
+
   /** Why the input of a partition cannot be read on, where that is so. */
   get failure(): string | undefined {
     return this.#failure;
@@ -213,10 +228,4 @@ async function startAfter(
 ): Promise<void> {
   if (before !== undefined) await before;
   owner.start();
-}
-
-/** The bindings of the deployment that an instance is one of. */
-function boundIn({ deployments }: Catalogue, { ns, flow, key }: InstanceRef): Bindings | undefined {
-  const deployment = deployments.get(ns, key);
-  return deployment?.flow === flow ? deployment.things : undefined;
 }

@@ -41,12 +41,12 @@ export function observePartitions(
     observe("millrace.engine.partitions", count, { state });
   }
   let [cached, uncommitted, pending, due] = [0, 0, 0, 0];
-  for (const { partition, inputOffset, facts } of owners) {
+  for (const { partition, inputOffset, waitingMs, facts } of owners) {
     const end = ends.get(partition);
     if (inputOffset !== undefined && end !== undefined)
       observe("millrace.engine.lag", Math.max(0, end - inputOffset), { partition });
     if (facts === undefined) continue;
-    observe("millrace.engine.lag.age", facts.waitingMs / 1_000, { partition });
+    observe("millrace.engine.lag.age", Math.max(0, waitingMs) / 1_000, { partition });
     observe("millrace.engine.journal.size", Math.round(facts.journalBytes), { partition });
     cached += facts.cached;
     uncommitted += facts.uncommitted;

@@ -47,6 +47,11 @@ export class PartitionOwner {
     return this.#tenure?.facts;
   }
 
+  /** How long the oldest record that has arrived waits to be decided; 0 where none does. */
+  get waitingMs(): number {
+    return this.#tenure?.waitingMs() ?? 0;
+  }
+
   start(): void {
     this.#running = this.#run();
   }

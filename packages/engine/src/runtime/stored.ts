@@ -1,9 +1,4 @@
-import {
-  type Instance,
-  isEnded,
-  nextDue,
-  type StateValue,
-} from "@millrace/shared/contract/instance";
+import { type Instance, isEnded, nextDue, statesOf } from "@millrace/shared/contract/instance";
 import type { Rejected } from "@millrace/shared/contract/journal-record";
 import { encodePart } from "@millrace/shared/contract/names";
 import type { InstanceIndex, StoredRejection } from "@millrace/shared/ports/state-store";
@@ -26,15 +21,6 @@ export function indexOf(instance: Instance): InstanceIndex {
 
 function thingsOf({ thing, things = {} }: Instance): readonly string[] {
   return thing === undefined ? [...new Set(Object.values(things))] : [thing];
-}
-
-/** Every active state as a path: `{a: "b", c: {d: "e"}}` has `a`, `a.b`, `c`, `c.d` and `c.d.e`. */
-function statesOf(state: StateValue, above = ""): string[] {
-  if (typeof state === "string") return [above + state];
-  return Object.entries(state).flatMap(([region, inner]) => [
-    above + region,
-    ...statesOf(inner, `${above}${region}.`),
-  ]);
 }
 
 export function storedRejection(offset: number, rejected: Rejected, json: string): StoredRejection {

@@ -84,6 +84,7 @@ export class Tenure {
     this.#position = new InputPosition(position);
     this.#spans = new StepSpans({ tracer: host.tracer, log: log.id, partition, epoch });
     this.#decider = new TurnDecider(host, {
+      partition,
       cache: this.#cache,
       timers: this.#timers,
       position: this.#position,
@@ -150,15 +151,11 @@ export class Tenure {
 
   /** How it stands now; for metrics. */
   get facts(): TenureFacts {
-    return factsOf({
-      now: this.#logClock.at(this.#host.clock.monotonicMs()),
-      intake: this.#intake,
-      cache: this.#cache,
-      committer: this.#committer,
-      timers: this.#timers,
-      retention: this.#retention,
-    });
+    const now = this.#logClock.at(this.#host.clock.monotonicMs());
+    return factsOf(now, this.#cache, this.#committer, this.#timers, this.#retention);
   }
+
+  readonly waitingMs = (): number => this.#agenda.waitingMs();
 
   arrive(records: readonly LogRecord[]): void {
     if (this.#ended) return;
@@ -195,6 +192,7 @@ export class Tenure {
       this.#failure ??= error;
     } finally {
       this.#cancelAlarm?.();
+      this.#host.inHand.putDown();
       this.#committer.stop();
       // Whoever claims next appends, too: one append at a time is under way, answered or given up.
       await this.#appending.catch(() => {});
@@ -321,18 +319,21 @@ export class Tenure {
 
   /** Whom the next records are for, as many of them as are for one turn. */
   #read(records: readonly LogRecord[]): Deliveries[] {
+    const { inHand } = this.#host;
     const read: Deliveries[] = [];
     let at = this.#position.time;
     let room = this.#host.options.turnDeliveriesMax;
     for (const record of records) {
       const isFirst = read.length === 0;
       at = Math.max(at, record.time);
+      inHand.takeEvent(this.#partition, record.offset);
       const one = this.#reader.read(record, at, isFirst ? this.#heard : nobody);
       room -= one.deliveries.length;
       if (!isFirst && (room < 0 || one.more)) break;
       read.push(one);
       if (one.more) break;
     }
+    inHand.putDown();
     return read;
   }
 

@@ -1,19 +1,19 @@
-import { type Instance, isEnded } from "@millrace/shared/contract/instance";
+import type { Instance } from "@millrace/shared/contract/instance";
 import { parseEventHeader } from "@millrace/shared/contract/event-record";
 import { DEFAULT_NAMESPACE, type InstanceId } from "@millrace/shared/contract/names";
 import type { Rejected } from "@millrace/shared/contract/journal-record";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { decide } from "@millrace/shared/core/decide/decide";
 import { rejectTimer } from "@millrace/shared/core/decide/timer";
-import type { Input } from "@millrace/shared/core/input";
 import type { Decision } from "@millrace/shared/core/decision";
 import { assert } from "@millrace/shared/errors/assert";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import { Batch, causeOfFault } from "./batch.ts";
 import { countIgnored, countRejected } from "./counters.ts";
 import type { Deliveries, Delivery } from "./deliveries.ts";
-import { bytesOf, payloadAsCame, type Reading } from "./device-reading.ts";
+import { bytesOf, payloadAsCame } from "./device-reading.ts";
 import type { EngineHost } from "./engine-host.ts";
+import { inputFor } from "./input-for.ts";
 import type { InputPosition } from "./input-position.ts";
 import type { Cached, InstanceCache } from "./instance-cache.ts";
 import type { LogClock } from "./log-clock.ts";
@@ -30,6 +30,7 @@ export interface Decided {
 
 /** The memory of a partition that deciding reads and changes. */
 export interface PartitionMemory {
+  readonly partition: number;
   readonly cache: InstanceCache;
   readonly timers: TimerWindow;
   readonly position: InputPosition;
@@ -42,6 +43,7 @@ export interface PartitionMemory {
  * (T2), into the records of one append. Synchronous: whatever it needs was loaded before.
  */
 export class TurnDecider {
+  readonly #partition: number;
   readonly #host: EngineHost;
   readonly #cache: InstanceCache;
   readonly #timers: TimerWindow;
@@ -51,7 +53,9 @@ export class TurnDecider {
   /** Instances that this turn has looked at. */
   #used: Cached[] = [];
 
-  constructor(host: EngineHost, { cache, timers, position, logClock, spans }: PartitionMemory) {
+  constructor(host: EngineHost, memory: PartitionMemory) {
+    const { partition, cache, timers, position, logClock, spans } = memory;
+    this.#partition = partition;
     this.#host = host;
     this.#cache = cache;
     this.#timers = timers;
@@ -87,7 +91,9 @@ export class TurnDecider {
     return { batch, taken, begun, toCopy };
   }
 
+  /** Nothing is in hand any more. */
   #rest(): void {
+    this.#host.inHand.putDown();
     for (const cached of this.#used) cached.rest();
     this.#used = [];
   }
@@ -178,8 +184,9 @@ export class TurnDecider {
 
   /** @returns false when the timer has to wait for the version that its instance runs */
   #fire(batch: Batch, id: InstanceId, cached: Cached, instance: Instance, when: EpochMs): boolean {
-    const { counters, world, clock } = this.#host;
+    const { counters, world, clock, inHand } = this.#host;
     const at = Math.max(this.#position.time, when);
+    inHand.takeTimer(this.#partition, id);
     const decision = decide(instance, { kind: "timer", to: instance, at }, world);
     this.#settle(batch, id, cached, decision);
     if (decision.kind === "ignored" && decision.why === "unknown-version") return false;
@@ -199,6 +206,7 @@ export class TurnDecider {
       this.#position.move(next, at, clock.monotonicMs());
       return false;
     }
+    this.#host.inHand.takeEvent(this.#partition, record.offset);
     const trace = header?.trace;
     if (one.faults.length + one.deliveries.length > 1) batch.beginBig(this.#position.change());
     for (const { code, detail, ns, flow, type } of one.faults) {
@@ -216,32 +224,14 @@ export class TurnDecider {
   }
 
   #deliver(batch: Batch, delivery: Delivery, trace: string | undefined): void {
-    const { counters, world } = this.#host;
+    const { counters, world, catalogue } = this.#host;
     const cached = this.#cache.get(delivery.id);
     assert(cached !== undefined, "an instance is loaded before its input is decided");
     this.#cache.touch(delivery.id, cached);
     this.#use(cached);
-    const input = this.#inputFor(cached.instance, delivery);
+    const input = inputFor(cached.instance, delivery, catalogue);
     if (input === undefined) return countIgnored(counters, "no-listener");
     this.#settle(batch, delivery.id, cached, decide(cached.instance, input, world), trace);
-  }
-
-  /** Of the versions that listen, the one that the instance runs, or that a new one would run. */
-  #inputFor(instance: Instance | undefined, delivery: Delivery): Input | undefined {
-    if ("input" in delivery) return delivery.input;
-    const { readings, to, things } = delivery;
-    const { catalogue } = this.#host;
-    const version =
-      instance !== undefined && !isEnded(instance)
-        ? instance.version
-        : catalogue.current(to.ns, to.flow)?.version;
-    if (version === undefined) return undefined;
-    const [first] = readings;
-    let reading = readings.find((one) => one.flow.version === version);
-    // The registry has no such version: let `decide` say so, rather than pass over it in silence.
-    if (reading === undefined && first !== undefined && catalogue.version(version) === undefined)
-      reading = unknownVersion(first, version);
-    return reading && { ...reading, to, ...(things && { things }) };
   }
 
   #reject(
@@ -287,9 +277,4 @@ function stepOf({ step }: Decision & { kind: "step" }): DecidedStep {
     "millrace.state.to": JSON.stringify(instance.state),
   };
   return { cause, to: instance, attributes };
-}
-
-function unknownVersion(reading: Reading, version: string): Reading {
-  const detail = `flow version ${version} is not in the registry`;
-  return { ...reading, misfit: { code: "unknown-version", detail } };
 }

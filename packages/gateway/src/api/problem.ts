@@ -18,11 +18,19 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   "API-002": 400,
   "API-003": 401,
   "API-004": 503,
+  "FLOW-002": 422,
+  "FLOW-003": 409,
   "LOG-001": 503,
   "LOG-002": 503,
+  "LOG-006": 410,
   "STATE-003": 503,
   "STATE-005": 503,
 };
+
+/** The HTTP status of a code. */
+export function statusOf(code: ErrorCode): number {
+  return statuses[code] ?? 500;
+}
 
 /** @param status in place of the one that goes with its code */
 export function problemOf(error: unknown, status?: number): Problem {
@@ -41,7 +49,7 @@ export function problemOf(error: unknown, status?: number): Problem {
   return {
     type: `urn:millrace:error:${code}`,
     title,
-    status: status ?? statuses[code] ?? 500,
+    status: status ?? statusOf(code),
     code,
     detail,
     facts,

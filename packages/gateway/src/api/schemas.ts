@@ -1,12 +1,18 @@
 import * as z from "zod";
+import { operatorActions } from "@millrace/shared/contract/event-record";
 import { instanceStatuses } from "@millrace/shared/contract/instance";
 import { type Json, jsonFault } from "@millrace/shared/contract/json";
-import { DEFAULT_NAMESPACE } from "@millrace/shared/contract/names";
+import { DEFAULT_NAMESPACE, NAME_BYTES_MAX } from "@millrace/shared/contract/names";
 import { parseDurationMs } from "@millrace/shared/contract/time";
 
 /** What the API takes, checked once at this border. */
 const namespace = z.string().min(1).max(64).default(DEFAULT_NAMESPACE);
 const limit = z.coerce.number().int().min(1).max(500).default(50);
+
+const instanceCursor = z
+  .string()
+  .regex(/^[^/]+\/[^/]+\/[^/]+$/, "not a cursor that a page gave")
+  .optional();
 
 export const instancesQuery = z.strictObject({
   namespace,
@@ -14,11 +20,24 @@ export const instancesQuery = z.strictObject({
   state: z.string().min(1).optional(),
   thing: z.string().min(1).optional(),
   status: z.enum(instanceStatuses).optional(),
-  cursor: z
-    .string()
-    .regex(/^[^/]+\/[^/]+\/[^/]+$/, "not a cursor that a page gave")
-    .optional(),
+  cursor: instanceCursor,
   limit,
+});
+
+export const flowPath = z.object({ name: z.string().min(1) });
+
+const version = z.string().regex(/^[0-9a-f]{8,24}$/, "not a version, or the first 8 digits of it");
+
+export const flowVersionPath = z.object({
+  name: z.string().min(1),
+  version,
+});
+
+export const publishBody = z.strictObject({
+  /** YAML or JSON, one flow or several. */
+  text: z.string().min(1),
+  /** What it is called where a fault of it is told. */
+  file: z.string().min(1).max(1_024).default("flow.yaml"),
 });
 
 export const deploymentsQuery = z.strictObject({
@@ -29,9 +48,11 @@ export const deploymentsQuery = z.strictObject({
   limit,
 });
 
-export const deploymentPath = z.object({ name: z.string().min(1) });
+const name = z.string().min(1).max(NAME_BYTES_MAX);
 
-export const instancePath = z.object({ flow: z.string().min(1), key: z.string().min(1) });
+export const deploymentPath = z.object({ name });
+
+export const instancePath = z.object({ flow: name, key: name });
 
 /** Of what is found by its name. */
 export const namedQuery = z.strictObject({ namespace });
@@ -49,34 +70,94 @@ export const tracePath = z.object({
 
 export const traceQuery = z.strictObject({
   namespace,
-  /** How far back to search. */
   since: z
     .string()
+    .refine((text) => parseDurationMs(text) !== undefined, "not a duration, as 90s, 15m, 1h or 2d")
     .default("1h")
-    .transform((text, context) => {
-      const ms = parseDurationMs(text);
-      if (ms !== undefined) return ms;
-      context.addIssue({ code: "custom", message: "not a duration, as 90s, 15m, 1h or 2d" });
-      return z.NEVER;
-    }),
+    .meta({ description: "how far back to search: a duration" }),
   cursor: z
     .string()
-    .regex(/^\d+(-\d+)?$/, "not a cursor that a page gave")
-    .transform((text) => {
-      const [partition = 0, below] = text.split("-").map(Number);
-      return { partition, below };
-    })
+    .regex(/^\d{1,5}(-\d{1,15})?$/, "not a cursor that a page gave")
     .optional(),
 });
 
+const rejectedCursor = z
+  .string()
+  .regex(/^\d{1,15}\/\d{1,5}\/\d{1,15}$/, "not a cursor that a page gave")
+  .optional();
+
+const text = z.string().min(1).max(NAME_BYTES_MAX).optional();
+
+const rejectedFilter = {
+  flow: text,
+  key: text,
+  thing: text,
+  code: text,
+};
+
+const time = z.coerce.number().int().nonnegative().max(1e15).optional();
+
 export const rejectedQuery = z.strictObject({
   namespace,
-  flow: z.string().min(1).optional(),
-  cursor: z
-    .string()
-    .regex(/^\d+\/\d+\/\d+$/, "not a cursor that a page gave")
-    .optional(),
+  ...rejectedFilter,
+  since: time,
+  until: time,
+  cursor: rejectedCursor,
   limit,
+});
+
+const bulk = {
+  namespace,
+  preview: z.boolean().default(false),
+  limit: z.int().min(1).max(500).default(100),
+};
+
+export const bulkRedriveBody = z.strictObject({
+  ...bulk,
+  ...rejectedFilter,
+  since: z.int().nonnegative().max(1e15).optional(),
+  until: z.int().nonnegative().max(1e15).optional(),
+  cursor: rejectedCursor,
+});
+
+const reason = z.string().min(1).max(1_000).optional();
+
+export const bulkOperateBody = z.strictObject({
+  ...bulk,
+  action: z.enum(operatorActions),
+  reason,
+  flow: text,
+  state: text,
+  thing: text,
+  status: z.enum(instanceStatuses).optional(),
+  cursor: instanceCursor,
+});
+
+export const migrateBody = z.strictObject({
+  ...bulk,
+  from: version.optional(),
+  to: version.optional(),
+  map: z.record(z.string().min(1).max(1_024), z.string().min(1).max(1_024)).default({}),
+  reason,
+  cursor: instanceCursor,
+});
+
+export const operateBody = z.strictObject({
+  reason,
+  id: z.string().min(1).max(128).optional(),
+});
+
+export const rejectedPath = z.object({
+  id: z.string().regex(/^\d{1,5}-\d{1,15}$/, "not the id of a rejected input"),
+});
+
+export const journalQuery = z.strictObject({
+  namespace,
+  flow: z.string().min(1).optional(),
+  key: z.string().min(1).optional(),
+  kind: z.enum(["step", "rejected"]).optional(),
+  /** To go on behind; from now on without it. */
+  cursor: z.string().min(1).optional(),
 });
 
 export const signalBody = z.strictObject({
@@ -84,9 +165,7 @@ export const signalBody = z.strictObject({
     .string()
     .min(1)
     .max(128)
-    .refine((type) => !type.startsWith("xstate."), {
-      error: "names beginning with `xstate.` are the machine's own",
-    }),
+    .regex(/^(?!xstate\.)/, "names beginning with `xstate.` are the machine's own"),
   payload: z
     .record(z.string(), z.custom<Json>())
     .default({})

@@ -1,10 +1,8 @@
-import type { Instance } from "@millrace/shared/contract/instance";
 import { NAME_BYTES_MAX } from "@millrace/shared/contract/names";
 import { isTraceparent } from "@millrace/shared/contract/trace";
-import { outstanding } from "@millrace/shared/core/outstanding";
 import { listenError } from "@millrace/shared/errors/listen-error";
 import { messageOf, OperationalError } from "@millrace/shared/errors/operational";
-import type { PlacedRejection } from "@millrace/shared/ports/state-store";
+import etag from "@fastify/etag";
 import {
   fastify,
   type FastifyError,
@@ -14,20 +12,12 @@ import {
 } from "fastify";
 import type * as z from "zod";
 import { isSameSecret } from "../admit/same-secret.ts";
+import { serveEvents } from "./event-stream.ts";
+import { openApiOf } from "./openapi.ts";
 import type { Operations } from "./operations.ts";
 import { invalid, notFound, PROBLEM_JSON, problemOf } from "./problem.ts";
-import {
-  deploymentPath,
-  deploymentsQuery,
-  historyQuery,
-  instancePath,
-  instancesQuery,
-  namedQuery,
-  rejectedQuery,
-  signalBody,
-  tracePath,
-  traceQuery,
-} from "./schemas.ts";
+import { isStream, type Route, type StreamRoute } from "./route.ts";
+import { routesOf } from "./routes.ts";
 
 export interface ApiOptions {
   readonly host: string;
@@ -134,114 +124,56 @@ function serveMetrics(app: FastifyInstance, { metrics, token }: ApiOptions): voi
 async function serveV1(v1: FastifyInstance, { operations, token }: ApiOptions): Promise<void> {
   if (token !== undefined)
     v1.addHook("onRequest", async (request) => refuseStrangers(request, token));
-
-  v1.get("/flows", async () => ({ items: operations.flows() }));
-
-  v1.get("/deployments", async (request) => {
-    const { namespace, ...query } = parse(deploymentsQuery, request.query);
-    return operations.deployments({ ns: namespace, ...defined(query) });
-  });
-
-  v1.get("/deployments/:name", async (request) => {
-    const { namespace } = parse(namedQuery, request.query);
-    const { name } = parse(deploymentPath, request.params);
-    const deployment = operations.deployment(namespace, name);
-    if (deployment === undefined) throw notFound(`deployment ${name} in namespace ${namespace}`);
-    return deployment;
-  });
-
-  v1.get("/instances", async (request) => {
-    const { namespace, ...query } = parse(instancesQuery, request.query);
-    const page = await operations.instances({ ns: namespace, ...defined(query) });
-    return {
-      items: page.items.map(shownInstance),
-      ...(page.next !== undefined && { next: page.next }),
-    };
-  });
-
-  v1.get("/instances/:flow/:key", async (request) => {
-    const { namespace } = parse(namedQuery, request.query);
-    return shownInstance(await find(operations, request, namespace));
-  });
-
-  v1.get("/instances/:flow/:key/history", async (request) => {
-    const { namespace, cursor, limit } = parse(historyQuery, request.query);
-    const instance = await find(operations, request, namespace);
-    return await operations.history(instance, {
-      limit,
-      ...(cursor !== undefined && { beforeSeq: cursor }),
-    });
-  });
-
-  v1.post("/instances/:flow/:key/signals", async (request, reply) => {
-    const { namespace } = parse(namedQuery, request.query);
-    const signal = parse(signalBody, request.body ?? {});
-    const instance = await find(operations, request, namespace);
-    const given = request.headers["traceparent"];
-    const trace = typeof given === "string" && isTraceparent(given) ? given : undefined;
-    return reply.code(202).send(await operations.signal(instance, { ...signal, trace }));
-  });
-
-  v1.get("/traces/:id", async (request) => {
-    const { namespace, since, cursor } = parse(traceQuery, request.query);
-    const { id } = parse(tracePath, request.params);
-    const query = { ns: namespace, id, sinceMs: since };
-    return await operations.trace({ ...query, ...(cursor !== undefined && { from: cursor }) });
-  });
-
-  v1.get("/rejected", async (request) => {
-    const { namespace, ...query } = parse(rejectedQuery, request.query);
-    const page = await operations.rejections({ ns: namespace, ...defined(query) });
-    return {
-      items: page.items.map(shownRejection),
-      ...(page.next !== undefined && { next: page.next }),
-    };
-  });
+  await v1.register(etag);
+  const routes = routesOf(operations);
+  for (const route of routes) {
+    const url = route.path.replaceAll(/\{(\w+)\}/g, ":$1");
+    if (isStream(route)) v1.get(url, (request, reply) => stream(route, request, reply));
+    else
+      v1.route({
+        method: route.method,
+        url,
+        handler: (request, reply) => answerOf(route, request, reply),
+      });
+  }
+  const document = openApiOf(routes);
+  v1.get("/openapi.json", async () => document);
 }
 
-async function find(
-  operations: Operations,
-  request: FastifyRequest,
-  ns: string,
-): Promise<Instance> {
-  const { flow, key } = parse(instancePath, request.params);
-  const instance = await operations.instance({ ns, flow, key });
-  if (instance === undefined) throw notFound(`instance ${flow}/${key} in namespace ${ns}`);
-  return instance;
-}
-
-function shownInstance(instance: Instance): object {
-  const { ns, timers = [], owed: _owed, in: _in, ids: _ids, ...shown } = instance;
-  return {
-    namespace: ns,
-    ...shown,
-    timers,
-    owed: outstanding(instance).map(({ id, owed: { parked, ...owed } }) => ({
-      id,
-      ...owed,
-      parked: parked !== undefined,
-    })),
+async function answerOf(route: Route, request: FastifyRequest, reply: FastifyReply) {
+  const asked = {
+    query: parse(route.query, request.query),
+    params: parse(route.params, request.params),
+    body: parse(route.body, request.body ?? {}),
+    traceparent: traceparentOf(request),
   };
+  return reply.code(route.answer.status).send(await route.handle(asked));
 }
 
-function shownRejection({ partition, offset, json }: PlacedRejection): object {
-  const { ns, ...rejected } = JSON.parse(json) as { ns: string };
-  return { id: `${partition}-${offset}`, namespace: ns, partition, offset, ...rejected };
+function traceparentOf({ headers }: FastifyRequest): string | undefined {
+  const given = headers["traceparent"];
+  return typeof given === "string" && isTraceparent(given) ? given : undefined;
 }
 
-function parse<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
+async function stream(route: StreamRoute, request: FastifyRequest, reply: FastifyReply) {
+  const lastEventId = request.headers["last-event-id"];
+  const source = await route.stream({
+    query: parse(route.query, request.query),
+    params: parse(route.params, request.params),
+    body: undefined,
+    ...(typeof lastEventId === "string" && { lastEventId }),
+  });
+  serveEvents(reply, source);
+}
+
+function parse(schema: z.ZodType | undefined, value: unknown): unknown {
+  if (schema === undefined) return undefined;
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const unknown = issue?.code === "unrecognized_keys" ? issue.keys.slice(0, 1) : [];
   const field = [...(issue?.path ?? []), ...unknown].join(".");
   throw invalid(field || "request", issue?.message ?? "not valid");
-}
-
-/** Without the members that are undefined: a look-up tells them from those that were not given. */
-function defined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  const entries = Object.entries(value).filter(([, member]) => member !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
 }
 
 function refuseStrangers(request: FastifyRequest, token: string): void {

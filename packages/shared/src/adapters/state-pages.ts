@@ -17,8 +17,8 @@ export function untilOf(page: readonly { readonly at: EpochMs }[], by: EpochMs):
   return last === undefined ? by : last.at - 1;
 }
 
-/** The place of a rejection in the list, newest first. */
-function rejectionCursor({ at, partition, offset }: PlacedRejection): string {
+/** The place of a rejection in the list, newest first: to go on behind it. */
+export function rejectionCursor({ at, partition, offset }: PlacedRejection): string {
   return `${at}/${partition}/${offset}`;
 }
 

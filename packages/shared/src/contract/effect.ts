@@ -1,6 +1,5 @@
 import type { Json, JsonObject } from "./json.ts";
 import type { EpochMs } from "./time.ts";
-import type { Traceparent } from "./trace.ts";
 
 /** A policy's answer to one effect, as it stood when the step was decided. */
 export interface Verdict {
@@ -13,8 +12,6 @@ interface EffectBase {
   /** Its place in the step; the last part of the effect's id. */
   readonly index: number;
   readonly verdict: Verdict;
-  /** Set where it is put aside: what it is a part of, for whoever takes it on. */
-  readonly trace?: Traceparent;
 }
 
 /** An MQTT message to a thing. */

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { parseHeader } from "./header.ts";
+import { instanceStatuses } from "./instance.ts";
 
 /**
  * Records of the `events` topic: whatever a device, a person or an effect's result says to an instance.
@@ -7,6 +8,9 @@ import { parseHeader } from "./header.ts";
  * Metadata in the header, payload as the value. Every record is stamped `(w, n)`: the writer and its
  * rising count; a receiver drops what is not above the writer's highest `n` (invariant P2).
  */
+
+export const operatorActions = ["pause", "resume", "cancel"] as const;
+export type OperatorAction = (typeof operatorActions)[number];
 
 /**
  * Text that can stand in keys, ids and the journal. Every writer of ours stays far below; whatever
@@ -32,6 +36,8 @@ const stamped = {
   n: z.int().nonnegative(),
   /** W3C `traceparent`. */
   trace: name.optional(),
+  /** The rejected input that this one gives again, as `partition-offset` of its rejection. */
+  redrive: name.optional(),
 };
 
 /** A device's publish. Value: the payload as it came. */
@@ -47,6 +53,8 @@ const deviceEvent = z.object({
   props: z.record(z.string(), z.union([z.string(), z.array(z.string())])).optional(),
   /** Set on a copy: the log time at which the original arrived. */
   at: z.int().optional(),
+  /** Of what is given again: for this flow alone, and of its deployments for the one of this key. */
+  only: z.object({ flow: name, key: name.optional() }).optional(),
 });
 
 /** Something said to one instance by a person, a program or another instance. Value: a JSON object. */
@@ -80,13 +88,35 @@ const parked = z.object({
   effect: id,
 });
 
-const eventHeader = z.discriminatedUnion("kind", [deviceEvent, signal, result, parked]);
+/**
+ * What an operator does with one instance. Value: a JSON object, with the reason where there is one; of
+ * `migrate`, the version as `to`, and names of states by names as `map`.
+ */
+const operator = z.object({
+  ...stamped,
+  kind: z.literal("operator"),
+  flow: name,
+  key: name,
+  action: z.enum([...operatorActions, "migrate"]),
+  id,
+  /** Looked at when it is taken: it is for an instance that is (still) like this. */
+  where: z
+    .object({
+      state: name.optional(),
+      status: z.enum(instanceStatuses).optional(),
+      version: name.optional(),
+    })
+    .optional(),
+});
+
+const eventHeader = z.discriminatedUnion("kind", [deviceEvent, signal, result, parked, operator]);
 
 export type EventHeader = z.infer<typeof eventHeader>;
 export type DeviceEvent = z.infer<typeof deviceEvent>;
 export type Signal = z.infer<typeof signal>;
 export type Result = z.infer<typeof result>;
 export type Parked = z.infer<typeof parked>;
+export type OperatorCommand = z.infer<typeof operator>;
 
 /** @returns the header, or why it is none; never throws */
 export function parseEventHeader(text: string | undefined): EventHeader | { malformed: string } {

@@ -31,6 +31,8 @@ export interface Owed {
   readonly invoke?: string;
   /** Set once the dispatcher has put it aside; what it needs to try again from the store alone. */
   readonly parked?: JsonObject;
+  /** With `parked`: the W3C `traceparent` of what caused the effect. */
+  readonly trace?: string;
 }
 
 /** Which thing has which role in a deployment: names of things by roles. */
@@ -82,8 +84,9 @@ export function rebinds(before: Bindings | undefined, now: Bindings | undefined)
   );
 }
 
-/** When the instance next wants to hear from the clock: its earliest timer or deadline. */
+/** When the instance next wants to hear from the clock: its earliest timer or deadline. Paused, never. */
 export function nextDue(instance: Instance): EpochMs | undefined {
+  if (instance.status === "paused") return undefined;
   let due: EpochMs | undefined;
   for (const timer of instance.timers ?? []) {
     if (due === undefined || timer.due < due) due = timer.due;
@@ -93,6 +96,15 @@ export function nextDue(instance: Instance): EpochMs | undefined {
     if (deadline !== undefined && (due === undefined || deadline < due)) due = deadline;
   }
   return due;
+}
+
+/** Every active state as a path: `{a: "b", c: {d: "e"}}` has `a`, `a.b`, `c`, `c.d` and `c.d.e`. */
+export function statesOf(state: StateValue, above = ""): string[] {
+  if (typeof state === "string") return [above + state];
+  return Object.entries(state).flatMap(([region, inner]) => [
+    above + region,
+    ...statesOf(inner, `${above}${region}.`),
+  ]);
 }
 
 export function isEnded(instance: Instance): boolean {

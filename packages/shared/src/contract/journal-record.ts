@@ -53,11 +53,17 @@ export interface Cause {
   readonly thing?: string;
   readonly client?: string;
   readonly topic?: string;
-  /** The event's or signal's own id. */
+  /** The event's, signal's or operator's own id. */
   readonly id?: string;
+  /** The rejected input that this one gave again, as `partition-offset` of its rejection. */
+  readonly redrive?: string;
   /** The effect that a result answers, or whose `send` a signal was. */
   readonly effect?: string;
   readonly due?: EpochMs;
+  /** What an operator gave as the reason. */
+  readonly reason?: string;
+  /** Of a migration: the version before it. */
+  readonly version?: string;
 }
 
 /** One transition of one instance, with its whole state after it. */
@@ -78,8 +84,10 @@ export const rejectionCodes = [
   "bad-key",
   "expression",
   "no-instance",
+  "paused",
   "unknown-event",
   "unknown-version",
+  "unknown-state",
   "context-too-big",
   "step-too-big",
   "too-many-effects",

@@ -97,6 +97,7 @@ const instance = z.object({
         deadline: z.number().optional(),
         invoke: z.string().optional(),
         parked: parkable.optional(),
+        trace: z.string().optional(),
       }),
     )
     .optional(),

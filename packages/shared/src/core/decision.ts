@@ -29,6 +29,7 @@ export const ignoredReasons = [
   "no-listener",
   "unknown-version",
   "no-room",
+  "not-so",
 ] as const;
 export type Ignored = (typeof ignoredReasons)[number];
 
@@ -86,6 +87,12 @@ export function reject(
       ...(instance && { instance }),
     },
   };
+}
+
+/** An instance that is paused takes nothing; what comes is kept as rejected, to be given again. */
+export function rejectPaused(of: Subject): Decision {
+  const detail = "the instance is paused; resume it, then redrive this";
+  return reject(of, "paused", detail);
 }
 
 /** Thrown where a transition may not be taken, with the code that its rejection gets. */

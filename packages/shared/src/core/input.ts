@@ -1,4 +1,5 @@
 import type { Effect, Outcome } from "../contract/effect.ts";
+import type { OperatorCommand } from "../contract/event-record.ts";
 import type { Bindings } from "../contract/instance.ts";
 import type { Json, JsonObject } from "../contract/json.ts";
 import type { RejectionCode } from "../contract/journal-record.ts";
@@ -7,7 +8,13 @@ import type { EpochMs } from "../contract/time.ts";
 import type { Flow } from "../flow/flow.ts";
 
 /** What an instance may be told. One kind a file in decide/. */
-export type Input = DeviceInput | SignalInput | ResultInput | ParkedInput | TimerInput;
+export type Input =
+  | DeviceInput
+  | SignalInput
+  | ResultInput
+  | ParkedInput
+  | OperatorInput
+  | TimerInput;
 
 interface FromLog {
   /** Whom it is for. */
@@ -16,6 +23,8 @@ interface FromLog {
   readonly offset: number;
   /** Log time of its arrival. */
   readonly at: EpochMs;
+  /** The rejected input that it gives again, as `partition-offset` of its rejection. */
+  readonly redrive?: string | undefined;
 }
 
 /** A device's publish, as one input of one flow version reads it. */
@@ -62,6 +71,17 @@ export interface ParkedInput extends FromLog {
   readonly kind: "parked";
   readonly effectId: string;
   readonly effect: Effect;
+  /** W3C `traceparent` of what caused the effect. */
+  readonly trace?: string | undefined;
+}
+
+/** What an operator does with an instance. */
+export interface OperatorInput extends FromLog {
+  readonly kind: "operator";
+  readonly action: OperatorCommand["action"];
+  readonly id: string;
+  readonly where: OperatorCommand["where"];
+  readonly payload: JsonObject;
 }
 
 /** The earliest timer or deadline of an instance has come. */

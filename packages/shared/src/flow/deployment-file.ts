@@ -1,27 +1,38 @@
 import * as z from "zod";
 import type { Bindings } from "../contract/instance.ts";
 import { isJsonObject, type Json } from "../contract/json.ts";
-import { DEFAULT_NAMESPACE, nameFault } from "../contract/names.ts";
+import { DEFAULT_NAMESPACE, NAME_BYTES_MAX, nameFault } from "../contract/names.ts";
 import { didYouMean, type Fault, Faults, type PlacedFault } from "./fault.ts";
 import type { Flow } from "./flow.ts";
 import { nameOf } from "./schema.ts";
 import { noteOf, report } from "./shape-faults.ts";
 
-/** A deployment as it is written: which thing has which role of a flow. */
+/** A deployment as it is written: which thing has which role of a flow. The JSON Schema is made from it. */
 const deploymentSchema = z.strictObject({
+  $schema: z.string().optional(),
   deployment: nameOf("a deployment"),
   namespace: nameOf("a namespace").optional(),
   flow: nameOf("a flow"),
-  things: z.record(
-    z.string(),
-    z.string().superRefine((thing, context) => {
-      const fault = nameFault(thing);
-      if (fault === undefined) return;
-      context.addIssue({ code: "custom", message: `the name of a thing ${fault}` });
-    }),
-  ),
+  things: z
+    .record(
+      z.string(),
+      z
+        .string()
+        .superRefine((thing, context) => {
+          const fault = nameFault(thing);
+          if (fault === undefined) return;
+          context.addIssue({ code: "custom", message: `the name of a thing ${fault}` });
+        })
+        .meta({ minLength: 1, maxLength: NAME_BYTES_MAX }),
+    )
+    .meta({ description: "The thing that has each of the flow's roles" }),
   description: z.string().optional(),
 });
+
+/** The JSON Schema of a deployment file, for editors. */
+export function deploymentJsonSchema(): object {
+  return z.toJSONSchema(deploymentSchema, { io: "input", unrepresentable: "any" });
+}
 
 /** A deployment that is good in itself. */
 export interface WrittenDeployment {

@@ -4,6 +4,8 @@ import type { Input } from "../input.ts";
 import type { Decision } from "../decision.ts";
 import type { World } from "../world.ts";
 import { decideDeviceEvent } from "./device-event.ts";
+import { decideMigrate } from "./migrate.ts";
+import { decideOperator } from "./operator.ts";
 import { decideParked } from "./parked.ts";
 import { decideResult } from "./result.ts";
 import { decideSignal } from "./signal.ts";
@@ -25,6 +27,10 @@ export function decide(instance: Instance | undefined, input: Input, world: Worl
       return decideResult(instance, input, world);
     case "parked":
       return decideParked(instance, input, world);
+    case "operator":
+      return input.action === "migrate"
+        ? decideMigrate(instance, input, world)
+        : decideOperator(instance, input, input.action);
     case "timer":
       return decideTimer(instance, input, world);
     default:

@@ -3,7 +3,7 @@ import { isJsonObject } from "../../contract/json.ts";
 import type { Cause } from "../../contract/journal-record.ts";
 import type { DeviceInput } from "../input.ts";
 import type { MachineEvent } from "../machine-run.ts";
-import { type Decision, ignored, reject } from "../decision.ts";
+import { type Decision, ignored, reject, rejectPaused } from "../decision.ts";
 import { type Change, transitionOn } from "../transition.ts";
 import type { World } from "../world.ts";
 
@@ -19,7 +19,7 @@ export function decideDeviceEvent(
   const cause = causeOf(input);
   const turn = { at, cause, to, payload };
   if (misfit !== undefined) return reject(turn, misfit.code, misfit.detail);
-  if (input.id !== undefined && instance?.ids?.includes(input.id)) return ignored("repeat");
+  if (isRepeat(instance, input)) return ignored("repeat");
   if (running === undefined && flow.starts?.has(type) === false) {
     const names = [...flow.starts].join(", ");
     return reject(
@@ -35,6 +35,7 @@ export function decideDeviceEvent(
       `no state of ${flow.name} knows \`${type}\`, and it is strict`,
     );
   }
+  if (running?.status === "paused") return rejectPaused(turn);
   return transitionOn(
     {
       flow,
@@ -53,7 +54,26 @@ export function decideDeviceEvent(
 
 function causeOf(input: DeviceInput): Cause {
   const { type, offset, thing, client, topic, id } = input;
-  return { kind: "device", type, offset, thing, client, topic, ...(id !== undefined && { id }) };
+  return {
+    kind: input.redrive === undefined ? "device" : "redrive",
+    type,
+    offset,
+    thing,
+    client,
+    topic,
+    ...(id !== undefined && { id }),
+    ...(input.redrive !== undefined && { redrive: input.redrive }),
+  };
+}
+
+/** By its own id; what is given again without one, by the rejection that it comes from. */
+function idOf({ id, redrive }: DeviceInput): string | undefined {
+  return id ?? (redrive && `redrive:${redrive}`);
+}
+
+function isRepeat(instance: Instance | undefined, input: DeviceInput): boolean {
+  const id = idOf(input);
+  return id !== undefined && instance?.ids?.includes(id) === true;
 }
 
 /** The payload's members, with the engine's own over them. */
@@ -70,12 +90,11 @@ function changeOf(
   world: World,
 ): Change {
   const ids = last?.ids ?? [];
+  const id = idOf(input);
   return {
     in: input.offset,
     ...(input.things !== undefined && { things: input.things }),
-    ...(input.id !== undefined && {
-      ids: [...ids, input.id].slice(-world.limits.eventIdsMax),
-    }),
+    ...(id !== undefined && { ids: [...ids, id].slice(-world.limits.eventIdsMax) }),
     ...(running === undefined && {
       generation: input.offset,
       ...(input.things === undefined && { thing: input.thing }),

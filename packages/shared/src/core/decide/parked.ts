@@ -18,7 +18,7 @@ export function decideParked(
   input: ParkedInput,
   world: World,
 ): Decision {
-  const { to, at, effectId, effect, offset } = input;
+  const { to, at, effectId, effect, offset, trace } = input;
   const key = owedKey(effectId);
   if (instance === undefined || key === undefined) return ignored("outcome-not-awaited");
   if (effect.kind !== "command" && effect.kind !== "call") return ignored("outcome-not-awaited");
@@ -32,6 +32,7 @@ export function decideParked(
     ...(effect.kind === "command" &&
       effect.deadline !== undefined && { deadline: effect.deadline }),
     parked: effect as unknown as JsonObject,
+    ...(trace !== undefined && { trace }),
   };
   const nowOwed = { ...instance.owed, [key]: parked };
   if (!hasRoom(instance, nowOwed, world.limits.contextBytesMax)) return ignored("no-room");

@@ -3,7 +3,7 @@ import type { Instance, Owed } from "../../contract/instance.ts";
 import { parseEffectId } from "../../contract/names.ts";
 import type { ResultInput } from "../input.ts";
 import type { MachineEvent } from "../machine-run.ts";
-import { type Decision, ignored, reject } from "../decision.ts";
+import { type Decision, ignored, reject, rejectPaused } from "../decision.ts";
 import { transitionOn } from "../transition.ts";
 import type { World } from "../world.ts";
 
@@ -31,6 +31,7 @@ export function decideResult(
       `effect ${input.effect} was refused, and nothing waits for it`,
     );
   }
+  if (instance.status === "paused") return rejectPaused(turn);
   const decision = settle(instance, key, owed, input, world);
   return decision.kind === "rejected"
     ? settleAnyway(instance, key, owed, input, decision, world)

@@ -2,7 +2,7 @@ import { type Instance, isEnded } from "../../contract/instance.ts";
 import type { Cause } from "../../contract/journal-record.ts";
 import type { Flow } from "../../flow/flow.ts";
 import type { SignalInput } from "../input.ts";
-import { type Decision, ignored, reject } from "../decision.ts";
+import { type Decision, ignored, reject, rejectPaused } from "../decision.ts";
 import { transitionOn } from "../transition.ts";
 import type { World } from "../world.ts";
 
@@ -41,6 +41,7 @@ export function decideSignal(
       `no state of ${flow.name} knows \`${type}\`, and it is strict`,
     );
   }
+  if (running?.status === "paused") return rejectPaused(turn);
   const ids = [...(instance?.ids ?? []), input.id].slice(-world.limits.eventIdsMax);
   return transitionOn(
     {
@@ -73,6 +74,13 @@ function flowToBegin(input: SignalInput, world: World): Flow | undefined {
 }
 
 function causeOf(input: SignalInput): Cause {
-  const { type, offset, id, effect } = input;
-  return { kind: "signal", type, offset, id, ...(effect !== undefined && { effect }) };
+  const { type, offset, id, effect, redrive } = input;
+  return {
+    kind: redrive === undefined ? "signal" : "redrive",
+    type,
+    offset,
+    id,
+    ...(effect !== undefined && { effect }),
+    ...(redrive !== undefined && { redrive }),
+  };
 }

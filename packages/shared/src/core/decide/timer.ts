@@ -21,7 +21,7 @@ export function decideTimer(
   input: TimerInput,
   world: World,
 ): Decision {
-  if (instance === undefined) return ignored("timer-gone");
+  if (instance === undefined || instance.status === "paused") return ignored("timer-gone");
   const next = earliest(instance);
   if (next === undefined || next.due > input.at) return ignored("timer-gone");
   const flow = world.flow(instance.version);

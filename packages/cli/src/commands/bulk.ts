@@ -1,0 +1,61 @@
+import { CommandFailed, exitCodes } from "../client/client.ts";
+import { clientOf, json, print } from "./common.ts";
+
+/** What commands that are for many take. */
+export interface BulkFlags {
+  readonly max: number;
+  readonly yes?: true;
+  readonly json?: true;
+}
+
+interface BulkPage {
+  readonly count: number;
+  readonly next?: string;
+}
+
+const PAGE = 500;
+
+/**
+ * Does something to many, page by page. Counts them first; without `--yes` it leaves it at that, and
+ * above `--max` it refuses.
+ *
+ * @param words `pause` and `paused`, say, and what it is done to
+ */
+export async function doToMany(
+  path: string,
+  body: object,
+  { max, yes, json: asJson }: BulkFlags,
+  words: { readonly verb: string; readonly done: string; readonly what: string },
+): Promise<void> {
+  const matching = await allPages(path, { ...body, preview: true }, () => {});
+  if (matching > max) {
+    const said = `this would ${words.verb} ${matching} ${words.what}, and --max is ${max}; raise it to go on`;
+    throw new CommandFailed(said, exitCodes.failed);
+  }
+  if (yes !== true) {
+    if (asJson) return print(json({ matching, done: 0 }));
+    return print(`this would ${words.verb} ${matching} ${words.what}; --yes does it`);
+  }
+  const done = await allPages(path, body, (soFar) => {
+    if (process.stderr.isTTY) process.stderr.write(`\r${soFar} of ${matching}\x1b[K`);
+  });
+  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  print(asJson ? json({ matching, done }) : `${words.done} ${done} ${words.what}`);
+}
+
+async function allPages(
+  path: string,
+  body: object,
+  told: (soFar: number) => void,
+): Promise<number> {
+  const client = clientOf();
+  let count = 0;
+  let cursor: string | undefined;
+  do {
+    const page: BulkPage = await client.post(path, { ...body, limit: PAGE, cursor });
+    count += page.count;
+    cursor = page.next;
+    told(count);
+  } while (cursor !== undefined);
+  return count;
+}

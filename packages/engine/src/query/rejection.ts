@@ -1,0 +1,23 @@
+import { parseJournalHeader } from "@millrace/shared/contract/journal-record";
+import { readJournalValue } from "@millrace/shared/contract/read-value";
+import type { EventLog } from "@millrace/shared/ports/event-log";
+import type { PlacedRejection } from "@millrace/shared/ports/state-store";
+import { storedRejection } from "../runtime/stored.ts";
+
+/** The rejection that stands at a place of the journal, listed or not; undefined where there is none. */
+export async function rejectionAt(
+  log: EventLog,
+  partition: number,
+  offset: number,
+): Promise<PlacedRejection | undefined> {
+  const { start, end } = await log.bounds("journal", partition);
+  if (offset < start || offset >= end) return undefined;
+  for await (const [record] of log.read("journal", partition, offset, offset + 1)) {
+    if (record === undefined || record.offset !== offset) continue;
+    if (parseJournalHeader(record.header)?.kind !== "rejected") return undefined;
+    const rejected = readJournalValue("rejected", record, partition);
+    const json = record.value?.toString("utf8") ?? "";
+    return { partition, ...storedRejection(offset, rejected, json) };
+  }
+  return undefined;
+}

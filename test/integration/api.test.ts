@@ -1,0 +1,151 @@
+import { fileURLToPath } from "node:url";
+import type { JournalEvent } from "@millrace/gateway/api/operations";
+import type { Instance } from "@millrace/shared/contract/instance";
+import { describe, expect, test } from "vitest";
+import { CountingDevice } from "../support/device.ts";
+import { EventStream } from "../support/event-stream.ts";
+import {
+  clusterInstallation,
+  embeddedInstallation,
+  type MillraceProcess,
+  sharedProcess,
+} from "../support/millrace.ts";
+import { kafkaForTests, redisForTests } from "../support/servers/find.ts";
+import { runProgram } from "../support/servers/programs.ts";
+import { newDataFolder } from "../support/servers/run-folder.ts";
+import { pythonWith } from "../support/servers/python.ts";
+import { until } from "../support/until.ts";
+
+/** The API as programs find it: its document, what changes, and what is shown as it happens. */
+
+const flows = fileURLToPath(new URL("flows/counting", import.meta.url));
+
+async function deviceOf(millrace: MillraceProcess, name: string): Promise<CountingDevice> {
+  const device = new CountingDevice(name);
+  await device.connect(millrace.mqtt);
+  return device;
+}
+
+describe.each([
+  ["embedded", () => embeddedInstallation(flows)],
+  [
+    "on Kafka and Redis",
+    () => clusterInstallation(flows, { kafka: kafkaForTests(), redis: redisForTests() }),
+  ],
+] as const)("what is journalled is shown as it happens, %s", (_, open) => {
+  const millrace = sharedProcess(open);
+
+  test("to who watches the journal; cut off, it goes on behind the last it has seen", async () => {
+    const device = await deviceOf(millrace(), "tailed");
+    const url = `${millrace().http}/v1/journal?flow=counting&key=tailed`;
+    const first = await EventStream.open<JournalEvent>(url);
+    await device.tick("one");
+    const [begun] = await first.has(1);
+    expect(begun?.event).toBe("step");
+    expect(begun?.data).toMatchObject({
+      kind: "step",
+      namespace: "default",
+      flow: "counting",
+      key: "tailed",
+      seq: 1,
+      cause: { kind: "device", type: "tick", thing: "tailed" },
+      to: "busy",
+    });
+    expect(begun?.data.instance).toBeUndefined();
+    const seen = first.events.findLast(({ id }) => id !== undefined);
+    first.close();
+    await device.tick("two");
+    await device.tick("three");
+    const second = await EventStream.open<JournalEvent>(url, seen?.id);
+    await device.tick("four");
+    const ticks = (): unknown[] =>
+      second.events
+        .filter(({ data }) => data.cause.type === "tick")
+        .map(({ data }) => data.cause.id);
+    await until(() => ticks().length >= 3);
+    expect(ticks()).toEqual(["two", "three", "four"]);
+  });
+
+  test("to who watches one instance: as it is, and as it becomes", async () => {
+    const device = await deviceOf(millrace(), "watched");
+    await device.tick("one");
+    await until(async () => (await millrace().instance("counting", "watched")) !== undefined);
+    const stream = await EventStream.open<Instance>(
+      `${millrace().http}/v1/instances/counting/watched/live`,
+    );
+    for (let i = 0; i < 50; i++) await device.tick(`more ${i}`);
+    const last = (): number => {
+      const { events = [] } = stream.events.at(-1)?.data.context ?? {};
+      return (events as unknown[]).length;
+    };
+    await until(() => last() === 51);
+    expect(stream.events[0]).toMatchObject({ event: "instance", data: { key: "watched" } });
+    expect(stream.events.length).toBeLessThan(51);
+  });
+
+  test("a cursor that no page gave, and an instance that is not there, are refused", async () => {
+    const cursor = await fetch(`${millrace().http}/v1/journal?cursor=7`);
+    expect([cursor.status, ((await cursor.json()) as { code: string }).code]).toEqual([
+      400,
+      "API-002",
+    ]);
+    const nobody = await fetch(`${millrace().http}/v1/instances/counting/nobody/live`);
+    expect(nobody.status).toBe(404);
+  });
+});
+
+describe("the API", () => {
+  const millrace = sharedProcess(() => embeddedInstallation(flows));
+
+  test("answers 304 to who has it already", async () => {
+    const device = await deviceOf(millrace(), "tagged");
+    await device.tick("one");
+    await until(async () => (await millrace().instance("counting", "tagged"))?.state === "resting");
+    const url = `${millrace().http}/v1/instances/counting/tagged`;
+    const etag = (await fetch(url)).headers.get("etag") ?? "";
+    expect(etag).toMatch(/^(W\/)?".+"$/);
+    const again = () => fetch(url, { headers: { "if-none-match": etag } });
+    expect((await again()).status).toBe(304);
+    await device.tick("two");
+    await until(async () => (await again()).status === 200);
+  });
+
+  test("shows one rejected input with its payload as it came", async () => {
+    const device = await deviceOf(millrace(), "broken");
+    await device.publish("count/broken/tick", "{no json");
+    const rejected = async (): Promise<readonly { id: string }[]> =>
+      (await millrace().get<{ items: { id: string }[] }>("/v1/rejected")).items;
+    await until(async () => (await rejected()).length > 0);
+    const [{ id } = { id: "" }] = await rejected();
+    const shown = await millrace().get<object>(`/v1/rejected/${id}`);
+    expect(shown).toMatchObject({
+      id,
+      code: "bad-payload",
+      payload: { base64: Buffer.from("{no json").toString("base64") },
+    });
+    const other = await fetch(`${millrace().http}/v1/rejected/0-999999`);
+    expect(other.status).toBe(404);
+  });
+
+  test("keeps to its document, whatever is asked of it (schemathesis)", async () => {
+    const device = await deviceOf(millrace(), "d1");
+    await device.tick("one");
+    const python = await pythonWith(["schemathesis==4.32.5"]);
+    const checks = [
+      "not_a_server_error",
+      "status_code_conformance",
+      "content_type_conformance",
+      "response_schema_conformance",
+      "negative_data_rejection",
+    ];
+    const args = [
+      ...["-m", "schemathesis.cli", "run", `${millrace().http}/v1/openapi.json`],
+      ...["--checks", checks.join(","), "--exclude-path-regex", "(journal|live)$"],
+      ...["--seed", "1", "--max-examples", "30", "--phases", "coverage,fuzzing,stateful"],
+      ...["--generation-database", "none", "--no-color"],
+    ];
+    const { code, output } = await runProgram(python, args, {}, newDataFolder("schemathesis"));
+    expect(code, output).toBe(0);
+    expect(millrace().log.filter(({ msg }) => msg === "a request failed")).toEqual([]);
+  }, 180_000);
+});
