@@ -192,14 +192,14 @@ export const mutants: readonly Mutant[] = [
     file: `${engine}/batch.ts`,
     snippet: 'step.cause.type === "parked" ? ["parked"] : [];',
     replacement: "[];",
-    seed: 124,
+    seed: 404,
   },
   {
     name: "what another dispatcher has parked is taken for owed by nobody",
     file: `${dispatch}/under-way.ts`,
     snippet: 'if (parked !== undefined && parked.parking !== "parked") {',
     replacement: 'if (parked !== undefined && parked.parking === "asked") {',
-    seed: 113,
+    seed: 1_113,
   },
   {
     name: "a dispatcher that holds back waits for what stands further on",

@@ -144,7 +144,8 @@ async function answerOf(route: Route, request: FastifyRequest, reply: FastifyRep
   const asked = {
     query: parse(route.query, request.query),
     params: parse(route.params, request.params),
-    body: parse(route.body, request.body ?? {}),
+    // No body is an empty one; `null` is one of the wrong type.
+    body: parse(route.body, request.body === undefined ? {} : request.body),
     traceparent: traceparentOf(request),
   };
   return reply.code(route.answer.status).send(await route.handle(asked));
