@@ -6,22 +6,13 @@
  * writing the same records with the same clients, and how many records of the journal a second of CPU
  * folds when the store is rebuilt. CPU is that of the engine's process alone.
  */
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Ingest } from "@millrace/gateway/ingest/ingest";
-import { Catalogue } from "@millrace/shared/flow/catalogue";
-import { loadFlow } from "@millrace/shared/flow/load";
-import { EventsWriter } from "@millrace/shared/log/events-writer";
-import { Registry } from "@millrace/shared/log/registry";
-import { systemClock } from "@millrace/shared/ports/clock";
 import { newDataFolder } from "../test/support/servers/run-folder.ts";
 import { startKafka } from "../test/support/servers/kafka.ts";
 import { startRedis } from "../test/support/servers/redis.ts";
-import { fleetEvent, motionLight } from "./engine/fleet.ts";
-import { openPorts, type Place } from "./engine/installation.ts";
-import type { Figures, Task } from "./engine/worker.ts";
+import type { Place } from "./engine/installation.ts";
+import { measure } from "./engine/measure.ts";
+import { preload } from "./engine/preload.ts";
 
 const { values } = parseArgs({
   options: {
@@ -66,45 +57,6 @@ function newPlace(log: Place["log"]): Place {
   if (log === "embedded") return { log, folder: newDataFolder("bench") };
   if (servers === undefined) throw new Error("no servers");
   return { log, kafka: servers.kafka.url, redis: servers.redis.url, prefix: `bench${made}` };
-}
-
-/** Fills the events topic as a gateway would. */
-async function preload(place: Place, events: number, instances: number): Promise<void> {
-  const ports = await openPorts(place);
-  const { log } = ports;
-  const catalogue = new Catalogue(log.partitions, () => {});
-  const registry = new Registry(log, catalogue, systemClock);
-  await registry.start();
-  const { flow } = loadFlow(motionLight, "motion-light.yaml");
-  if (flow === undefined) throw new Error("the flow of the benchmark is not good");
-  const { ns, name, version, file } = flow;
-  await registry.publish({ v: 1, kind: "flow", ns, name, version, file, origin: "bench" } as never);
-  const writer = new EventsWriter(log, systemClock);
-  const parts = { log, writer, catalogue, clock: systemClock, keepUnmatched: true };
-  const ingest = new Ingest(parts);
-  const CHUNK = 5_000;
-  for (let at = 0; at < events; at += CHUNK) {
-    const chunk = Array.from({ length: Math.min(CHUNK, events - at) }, (_, i) => at + i);
-    await Promise.all(
-      chunk.map((n) => ingest.write({ ns, client: "bench", qos: 1, ...fleetEvent(n, instances) })),
-    );
-  }
-  await registry.stop();
-  await ports.close();
-}
-
-async function measure(task: Task): Promise<Figures> {
-  const child = fork(fileURLToPath(new URL("./engine/worker.ts", import.meta.url)), [
-    JSON.stringify(task),
-  ]);
-  const ended = once(child, "exit");
-  const figures = await Promise.race([
-    once(child, "message").then(([message]) => message as Figures),
-    ended.then(() => undefined),
-  ]);
-  await ended;
-  if (figures === undefined) throw new Error(`the ${task.kind} process ended without figures`);
-  return figures;
 }
 
 async function run(log: Place["log"], instances: number): Promise<Row> {

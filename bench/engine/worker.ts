@@ -1,23 +1,26 @@
 /**
  * One measured process of `npm run bench -- engine`: the engine alone on a topic that is full already,
- * the raw cost of the same reading and writing with the same clients, or the store made anew from what
- * the engine has written.
+ * the raw cost of the same reading and writing with the same clients, or the store made anew, or its steps
+ * decided again, from what the engine has written.
  *
  * Its argument is a Task as JSON; it answers with a Figures by a message to its parent.
  */
 import { rebuild } from "@millrace/engine/query/rebuild";
+import { verify } from "@millrace/engine/query/verify/verify";
 import { Engine } from "@millrace/engine/runtime/engine";
 import { Catalogue } from "@millrace/shared/flow/catalogue";
 import { EventsWriter } from "@millrace/shared/log/events-writer";
+import { loadFlow } from "@millrace/shared/flow/load";
 import { Registry } from "@millrace/shared/log/registry";
 import { allowAll } from "@millrace/shared/policy/authorize";
 import { systemClock } from "@millrace/shared/ports/clock";
 import type { NewRecord } from "@millrace/shared/ports/event-log";
 import type { StoredInstance } from "@millrace/shared/ports/state-store";
+import { motionLight } from "./fleet.ts";
 import { openPorts, type Place, type Ports } from "./installation.ts";
 
 export interface Task {
-  readonly kind: "engine" | "raw" | "rebuild";
+  readonly kind: "engine" | "raw" | "rebuild" | "verify" | "what-if";
   readonly place: Place;
   readonly instances: number;
   /** Records on the events topic. */
@@ -243,7 +246,34 @@ async function runRebuild(_task: Task, { log, store }: Ports): Promise<Figures> 
   };
 }
 
-const runs = { engine: runEngine, raw: runRaw, rebuild: runRebuild };
+/** Every step of the journal, decided again: once to warm up, then measured. */
+async function runVerify({ kind }: Task, { log }: Ports): Promise<Figures> {
+  const { flow } = loadFlow(motionLight.replace("lux < 40", "lux < 15"), "other.yaml");
+  const options = {
+    range: { since: undefined, until: undefined },
+    onDifference: () => {},
+    ...(kind === "what-if" && flow !== undefined && { with: flow }),
+  };
+  await verify(log, options);
+  const from = { ms: performance.now(), cpu: process.cpuUsage() };
+  const { steps, decided } = await verify(log, options);
+  const { user, system } = process.cpuUsage(from.cpu);
+  return {
+    events: decided,
+    steps,
+    seconds: (performance.now() - from.ms) / 1_000,
+    cpuSeconds: (user + system) / 1e6,
+    rssBytes: process.memoryUsage().rss,
+  };
+}
+
+const runs = {
+  engine: runEngine,
+  raw: runRaw,
+  rebuild: runRebuild,
+  verify: runVerify,
+  "what-if": runVerify,
+};
 const task = JSON.parse(process.argv[2] ?? "") as Task;
 const ports = await openPorts(task.place);
 const figures = await runs[task.kind](task, ports);

@@ -21,6 +21,9 @@ const STOP_MS_MAX = 15_000;
 const STARTS_MAX = 5;
 
 /** The processes of an installation, in turn on the two sides of the network. */
+/** Where brokers have just come back, a group of its own may have no coordinator for a while. */
+const READY_MS_MAX = 120_000;
+
 export class Processes {
   readonly #installation: TestInstallation;
   readonly #servers: Servers;
@@ -36,6 +39,21 @@ export class Processes {
       Array.from({ length: counts[role] }, (_, at) => ({ role, side: sides[at % 2] as Side })),
     );
     await Promise.all(wanted.map(({ role, side }) => this.#add(role, side)));
+  }
+
+  /** Has that many of a role: starts what is missing, or ends the newest in order, all at once. */
+  async resize(role: Role, count: number): Promise<void> {
+    const there = this.of(role);
+    const missing = Array.from({ length: Math.max(0, count - there.length) }, (_, at) =>
+      this.#add(role, sides[(there.length + at) % 2] as Side),
+    );
+    const bad: string[] = [];
+    const ended = there.slice(count).map(async (place) => {
+      await this.#end(place, bad);
+      this.places.splice(this.places.indexOf(place), 1);
+    });
+    await Promise.all([...missing, ...ended]);
+    if (bad.length > 0) throw new Error(bad.join("\n"));
   }
 
   async #add(role: Role, side: Side): Promise<void> {
@@ -72,7 +90,7 @@ export class Processes {
       const next = this.#installation.launch({ role: place.role, args: place.args });
       place.process = next;
       try {
-        return await next.ready();
+        return await next.ready(READY_MS_MAX);
       } catch (error) {
         if (next.exitCode === undefined || attempt === STARTS_MAX) throw error;
         console.log(`${place.role} gave up its start:\n${next.output.trim()}`);
@@ -83,14 +101,17 @@ export class Processes {
   /** Ends all of them in order. @returns exit codes other than 0 */
   async stop(): Promise<readonly string[]> {
     const bad: string[] = [];
-    const end = async ({ role, process, wayToGateway }: Place): Promise<void> => {
-      process.signal("SIGTERM");
-      await until(() => process.exitCode !== undefined, STOP_MS_MAX);
-      if (process.exitCode !== 0) bad.push(`${role} ${process.pid} ended with ${process.exitCode}`);
-      await wayToGateway?.close();
-    };
-    await Promise.all(this.places.map(end));
+    await Promise.all(this.places.map((place) => this.#end(place, bad)));
     return bad;
+  }
+
+  /** @param bad takes what ended with another code than 0 */
+  async #end(place: Place, bad: string[]): Promise<void> {
+    const { role, process, wayToGateway } = place;
+    process.signal("SIGTERM");
+    await until(() => process.exitCode !== undefined, STOP_MS_MAX);
+    if (process.exitCode !== 0) bad.push(`${role} ${process.pid} ended with ${process.exitCode}`);
+    await wayToGateway?.close();
   }
 
   /** What they wrote, for a failure's report. */

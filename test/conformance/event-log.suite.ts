@@ -110,6 +110,15 @@ export function eventLogSuite(name: string, start: () => Promise<LogUnderTest>):
       expect(await log.bounds("events", 3)).toEqual({ start: 0, end: end + 2 });
     });
 
+    test("says where all partitions of a topic end", async () => {
+      await log.append("events", 2, letters("xyz"));
+      const partitions = Array.from({ length: log.partitions }, (_, partition) => partition);
+      const bounds = await Promise.all(partitions.map((one) => log.bounds("events", one)));
+      expect(await log.ends("events")).toEqual(bounds.map(({ end }) => end));
+      expect(new Set(bounds.map(({ end }) => end)).size).toBeGreaterThan(1);
+      expect(await log.ends("registry")).toHaveLength(1);
+    });
+
     test("keeps an id and a count of partitions that another process finds, too", async () => {
       const other = await under.open();
       expect(other.log.id).toBe(log.id);

@@ -39,6 +39,7 @@ const rejectionCodes: Record<RejectionCode, "shown" | "shown elsewhere"> = {
   microsteps: "shown",
   "bad-effect": "shown",
   "effect-failed": "shown",
+  "unknown-state": "shown elsewhere", // test/scenarios/migrate.test.ts
   paused: "shown elsewhere", // test/integration/operators.test.ts
   poison: "shown elsewhere", // test/scenarios/poison.test.ts,
 };

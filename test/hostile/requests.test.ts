@@ -32,7 +32,9 @@ beforeAll(async () => {
   const parts = { clock: world.clock, log, store, catalogue, registry, events };
   const operations = operationsOf(parts as never, {});
   const onFault = (path: string, why: string) => faults.push(`${path}: ${why}`);
-  api = await startApi({ host: "127.0.0.1", port: 0, token: undefined, operations, onFault });
+  const metrics = async (): Promise<string> => "";
+  const where = { host: "127.0.0.1", port: 0, token: undefined };
+  api = await startApi({ ...where, operations, metrics, onFault });
 });
 afterAll(async () => {
   await api.close();

@@ -184,6 +184,13 @@ export class LogClient implements EventLog {
     return this.#world.network.request(this.#process, work);
   }
 
+  ends(topic: Topic): Promise<readonly number[]> {
+    const count = topic === "registry" ? 1 : this.partitions;
+    const all = Array.from({ length: count }, (_, partition) => partition);
+    const work = () => all.map((partition) => this.#server.bounds(topic, partition).end);
+    return this.#world.network.request(this.#process, work);
+  }
+
   bookmarked(
     _topic: Topic,
     group: string,

@@ -11,6 +11,7 @@ import {
   I6_timersFireInTime,
   I7_noPartitionStops,
   I8_everythingDrained,
+  type Report,
 } from "./invariants.ts";
 import { Reference } from "./reference.ts";
 import { LASTS_MS, planWorkload, sayLastWords } from "./workload.ts";
@@ -29,18 +30,28 @@ export interface Outcome {
 /** Runs the world of one seed, first with its faults and then without, and holds it against the invariants. */
 export async function simulate(seed: number, withHistory = false): Promise<Outcome> {
   const broken: string[] = [];
-  const report = (invariant: string, what: string): void => {
+  const report: Report = (invariant, what) => {
     if (broken.length < 20) broken.push(`${invariant} ${what}`);
   };
   const history: string[] = [];
-  const world = new World(seed, report, withHistory ? history : undefined);
+  const world = await livedThrough(seed, report, withHistory ? history : undefined);
+  check(world, report);
+  return { broken, history };
+}
+
+/** The world of one seed, when all is over. */
+export async function livedThrough(
+  seed: number,
+  report: Report = () => {},
+  history?: string[],
+): Promise<World> {
+  const world = new World(seed, report, history);
   await setUp(world);
   planWorkload(world);
   planDisturbances(world);
   await world.scheduler.run(world.scheduler.now + LASTS_MS);
   await drain(world);
-  check(world, report);
-  return { broken, history };
+  return world;
 }
 
 async function setUp(world: World): Promise<void> {
@@ -78,7 +89,7 @@ async function drain(world: World): Promise<void> {
   }
 }
 
-function check(world: World, report: (invariant: string, what: string) => void): void {
+function check(world: World, report: Report): void {
   const courses = world.views.map((view, partition): Course => {
     const reference = new Reference(partition, PARTITIONS, world.deployments);
     return {

@@ -75,11 +75,11 @@ export class MillraceProcess {
     return this.get("/readyz");
   }
 
-  async ready(): Promise<void> {
+  async ready(waitMs = 40_000): Promise<void> {
     await until(() => {
       if (this.exitCode !== undefined) throw new Error(`it ended: ${this.output}`);
       return this.http !== "";
-    }, 40_000).catch((error: unknown) => {
+    }, waitMs).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${this.output}`);
     });
   }
@@ -101,7 +101,7 @@ export class MillraceProcess {
   /** SIGTERM, and gone. @returns its exit code */
   async stop(): Promise<number | null> {
     if (this.exitCode === undefined) this.#child.kill("SIGTERM");
-    await until(() => this.exitCode !== undefined, 15_000);
+    await until(() => this.exitCode !== undefined, 30_000);
     return this.exitCode ?? null;
   }
 

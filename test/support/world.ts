@@ -163,7 +163,12 @@ export class World {
     await settle();
   }
 
-  async signal(instance: string, type: string, payload: object = {}): Promise<void> {
+  async signal(
+    instance: string,
+    type: string,
+    payload: object = {},
+    id = `s${Math.random()}`,
+  ): Promise<void> {
     const { flow, key } = refOf(instance);
     const { events } = this.process;
     const header = {
@@ -173,7 +178,7 @@ export class World {
       flow,
       key,
       type,
-      id: `s${Math.random()}`,
+      id,
     };
     await events.write(partitionOf(logKey("default", key), this.logs.partitions), {
       key: logKey("default", key),

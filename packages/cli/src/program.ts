@@ -10,6 +10,7 @@ import { instanceCommand } from "./commands/instance.ts";
 import { journalCommand } from "./commands/journal.ts";
 import { rejectedCommand } from "./commands/rejected.ts";
 import { rebuildCommand } from "./commands/rebuild.ts";
+import { traceCommand } from "./commands/trace.ts";
 import { serveCommands } from "./commands/serve.ts";
 
 /** The command line, with nothing run yet. */
@@ -22,6 +23,7 @@ export function createProgram(): Command {
   program.addCommand(deploymentCommand());
   program.addCommand(instanceCommand());
   program.addCommand(rejectedCommand());
+  program.addCommand(traceCommand());
   program.addCommand(journalCommand());
   program.addCommand(rebuildCommand());
   program.addCommand(configCommand());

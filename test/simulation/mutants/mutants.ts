@@ -113,7 +113,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "the position passes an event before its copies are acknowledged",
-    file: `${engine}/tenure.ts`,
+    file: `${engine}/copy.ts`,
     snippet: "if (writes.length > 0) await Promise.all(writes);",
     replacement: "void Promise.all(writes);",
     seed: 15,

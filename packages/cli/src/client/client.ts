@@ -6,10 +6,13 @@ import { eventsOf } from "./event-stream.ts";
 export class CommandFailed extends Error {
   override readonly name = "CommandFailed";
   readonly exitCode: number;
+  /** What the server's answer had beside its words. */
+  readonly facts: Readonly<Record<string, unknown>>;
 
-  constructor(message: string, exitCode: number) {
+  constructor(message: string, exitCode: number, facts: CommandFailed["facts"] = {}) {
     super(message);
     this.exitCode = exitCode;
+    this.facts = facts;
   }
 }
 
@@ -107,12 +110,16 @@ function withQuery(
 
 async function failureOf(method: string, path: string, response: Response): Promise<CommandFailed> {
   const answer: unknown = await response.json().catch(() => undefined);
-  const { code, detail } = (answer ?? {}) as { code?: string; detail?: string };
+  const { code, detail, facts } = (answer ?? {}) as {
+    code?: string;
+    detail?: string;
+    facts?: CommandFailed["facts"];
+  };
   const what =
     detail === undefined
       ? `${method} ${path} was answered ${response.status}`
       : `${code} ${detail}`;
-  return new CommandFailed(what, exitCodes.failed);
+  return new CommandFailed(what, exitCodes.failed, facts);
 }
 
 function unreachable(url: string, error: unknown): CommandFailed {

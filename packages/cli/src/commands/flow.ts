@@ -8,8 +8,11 @@ import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
 import { writeTable } from "../output/table.ts";
 import { clientOf, json, print } from "./common.ts";
+import { migrateCommand } from "./migrate.ts";
+import { versionCommands } from "./versions.ts";
+import { verifyCommand } from "./verify.ts";
 
-/** `flow check`, `flow list`, `flow schema`. */
+/** What there is to do with flows, without a server and with one. */
 export function flowCommand(): Command {
   const flow = new Command("flow").description("check and list flows");
   flow
@@ -42,6 +45,8 @@ export function flowCommand(): Command {
       const { flowJsonSchema } = await import("@millrace/shared/flow/schema");
       print(json(flowJsonSchema()));
     });
+  for (const command of [...versionCommands(), migrateCommand(), verifyCommand()])
+    flow.addCommand(command);
   return flow;
 }
 

@@ -3,6 +3,7 @@ import { messageOf } from "@millrace/shared/errors/operational";
 import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
 import { loadConfig } from "../config/load.ts";
+import { writeBar } from "../output/text.ts";
 import { type SettingFlags, withSettings } from "./serve.ts";
 
 interface RebuildFlags extends SettingFlags {
@@ -83,8 +84,6 @@ function partitionList(text: string): number[] {
   });
 }
 
-const BAR_WIDTH = 30;
-
 /** One line that moves, where somebody looks on; else what was done in the end. */
 class Display {
   readonly #partitions: number;
@@ -110,10 +109,8 @@ class Display {
       (sum, { from, at, to }) => sum + (at - from) / Math.max(1, to - from),
       0,
     );
-    const full = Math.round((BAR_WIDTH * part) / this.#partitions);
-    const bar = "█".repeat(full) + "░".repeat(BAR_WIDTH - full);
     process.stderr.write(
-      `\r${bar} ${this.#done}/${this.#partitions} partitions, ${this.#records} records, ${this.#rate()}/s\x1b[K`,
+      `\r${writeBar(part / this.#partitions)} ${this.#done}/${this.#partitions} partitions, ${this.#records} records, ${this.#rate()}/s\x1b[K`,
     );
   }
 

@@ -8,8 +8,12 @@ import type { Role, Running } from "../compose/run.ts";
 import { loadConfig } from "../config/load.ts";
 import { type SettingName, settings } from "../config/settings.ts";
 
-/** After this, a process that does not manage to stop in good order is ended as it is. */
-const STOP_MS_MAX = 8_000;
+/**
+ * After this and its `stopDelay`, a process that does not manage to stop in good order is ended as it is.
+ * Where a broker was killed just before, its partitions have another leader after its session of 9 s, and
+ * appends wait so long.
+ */
+export const STOP_MS_MAX = 20_000;
 
 /** The fleet is given less: the server has its own work to end. */
 const FLEET_STOP_MS_MAX = 2_000;
@@ -84,11 +88,12 @@ async function serveUntilStopped(
   const devices = fleet === true && mqtt !== undefined ? startFleet(mqtt, config.token) : undefined;
   const signal = await stopped;
   line("info", "stopping", { signal });
+  const stopMsMax = config.stopDelay + STOP_MS_MAX;
   setTimeout(() => {
     const what = running.stopping() ?? "fleet";
-    line("error", "stopping takes too long, and is given up", { what, ms: STOP_MS_MAX });
+    line("error", "stopping takes too long, and is given up", { what, ms: stopMsMax });
     process.exit(1);
-  }, STOP_MS_MAX).unref();
+  }, stopMsMax).unref();
   await stopFleet(devices);
   await running.stop();
   // All is done. What clients of servers that are away still have open would keep the process for a while.

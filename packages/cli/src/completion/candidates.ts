@@ -49,8 +49,11 @@ const sources: Readonly<Record<string, Source>> = {
     return words(risks.filter((risk) => !earlier.includes(risk)).map((risk) => earlier + risk));
   },
   "--keep-unmatched": async () => words(["true", "false"]),
+  "--with": async () => "files",
   "--flow": async (_place, client) => flows(client),
   file: async () => "files",
+  was: async () => "files",
+  now: async () => "files",
   flow: async (_place, client) => flows(client),
   deployment: deployments,
   key: keys,

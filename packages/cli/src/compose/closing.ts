@@ -1,6 +1,9 @@
 /** What a process has opened, ended in the reverse order. */
 export class Closing {
-  readonly #open: { readonly what: string; readonly end: () => void | Promise<void> }[] = [];
+  readonly #open: {
+    readonly what: string;
+    readonly end: () => void | Promise<void> | undefined;
+  }[] = [];
   #ending: string | undefined;
 
   /** What is being ended just now; undefined while nothing is. */
@@ -9,7 +12,7 @@ export class Closing {
   }
 
   /** @param what its name, for a process that does not come to its end */
-  add(what: string, end: () => void | Promise<void>): void {
+  add(what: string, end: () => void | Promise<void> | undefined): void {
     this.#open.push({ what, end });
   }
 

@@ -3,13 +3,14 @@ import { readdir, readFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { RegistryRecord } from "@millrace/shared/contract/registry-record";
 import { isOperational, messageOf, OperationalError } from "@millrace/shared/errors/operational";
-import type { Catalogue } from "@millrace/shared/flow/catalogue";
+import { API_ORIGIN, type Catalogue } from "@millrace/shared/flow/catalogue";
 import type { Flow } from "@millrace/shared/flow/flow";
 import { rebinds } from "@millrace/shared/contract/instance";
 import { checkDeployments, type WrittenDeployment } from "@millrace/shared/flow/deployment-file";
 import type { PlacedFault } from "@millrace/shared/flow/fault";
 import { loadFile, writeFault } from "@millrace/shared/flow/load";
 import type { Registry } from "@millrace/shared/log/registry";
+import { evaluateModule, isModule } from "../flow-module/evaluate.ts";
 import type { Line } from "./logger.ts";
 
 /** Editors save in several steps; what is read in between would be half a file. */
@@ -84,10 +85,13 @@ export class FlowFolder {
 
   async #publish(flow: Flow): Promise<void> {
     const { ns, name, version, file } = flow;
-    const before = this.#catalogue
-      .entries()
-      .find((one) => one.flow.ns === ns && one.flow.name === name);
+    const before = this.#catalogue.entry(ns, name);
     if (before?.flow.version === version && !before.retired) return;
+    if (before?.origin === API_ORIGIN && !before.retired) {
+      const hint = `\`millrace flow retire ${name}\` gives it to this folder`;
+      this.#line("warn", `flow passed over: it was published by the API; ${hint}`, { flow: name });
+      return;
+    }
     const record = { v: 1, kind: "flow", ns, name, version, file, origin: this.#folder };
     await this.#registry.publish(record as RegistryRecord);
     this.#line("info", before === undefined ? "flow published" : "flow changed", {
@@ -169,7 +173,14 @@ async function readFolder(folder: string, line: Line): Promise<FolderContent> {
   let faulty = 0;
   for (const name of await listFlowFiles(folder)) {
     const file = join(folder, name);
-    const loaded = loadFile(await readFlowFile(file), file);
+    const text = await readFlowFile(file).catch((error: unknown) => {
+      if (!isOperational(error, "FLOW-004")) throw error;
+      line("error", error.message);
+      return undefined;
+    });
+    if (text === undefined) faulty += 1;
+    if (text === undefined || (text === "" && isModule(file))) continue;
+    const loaded = loadFile(text, file);
     for (const fault of loaded.faults) tell(line, fault);
     faulty += loaded.faulty;
     deployments.push(...loaded.deployments);
@@ -206,19 +217,25 @@ async function listFlowFiles(folder: string): Promise<string[]> {
   try {
     const names = await readdir(folder);
     return names
-      .filter((name) => /\.(ya?ml|json)$/.test(name) && !basename(name).startsWith("."))
+      .filter((name) => /\.(ya?ml|json)$/.test(name) || isModule(name))
+      .filter((name) => !basename(name).startsWith("."))
       .sort();
   } catch (error) {
     throw unreadable(folder, error);
   }
 }
 
-/** @throws OperationalError FLOW-001 */
+/**
+ * The flows of a file as YAML or JSON: what it is, or what it yields where it is a module.
+ *
+ * @throws OperationalError FLOW-001, FLOW-004
+ */
 export async function readFlowFile(file: string): Promise<string> {
   try {
-    return await readFile(file, "utf8");
+    const text = await readFile(file, "utf8");
+    return isModule(file) ? await evaluateModule(file) : text;
   } catch (error) {
-    throw unreadable(file, error);
+    throw isOperational(error) ? error : unreadable(file, error);
   }
 }
 

@@ -1,21 +1,31 @@
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { isSameSecret } from "@millrace/gateway/admit/same-secret";
 import type { Health } from "@millrace/gateway/api/operations";
+import { PROMETHEUS_TEXT } from "@millrace/gateway/api/server";
 import { listenError } from "@millrace/shared/errors/listen-error";
+import { messageOf } from "@millrace/shared/errors/operational";
 
-/** Health for roles that serve no API: `/healthz` and `/readyz`. @throws OperationalError START-001 */
+interface HealthServerOptions {
+  readonly host: string;
+  readonly port: number;
+  /** The bearer token that `/metrics` asks for; none on loopback, where nobody is asked. */
+  readonly token: string | undefined;
+  readonly health: () => Health;
+  /** The metrics of the process, as Prometheus reads them. */
+  readonly metrics: () => Promise<string>;
+  /** Told of an answer that was our fault. */
+  readonly onFault: (path: string, why: string) => void;
+}
+
+/** For roles that serve no API: `/healthz`, `/readyz` and `/metrics`. @throws OperationalError START-001 */
 export function startHealthServer(
-  { host, port }: { readonly host: string; readonly port: number },
-  health: () => Health,
+  options: HealthServerOptions,
 ): Promise<{ readonly port: number; close(): Promise<void> }> {
+  const { host, port } = options;
   const server = createServer((request, response) => {
     const path = request.url?.split("?")[0];
-    const { ready, reasons, facts } = health();
-    const known = path === "/healthz" || path === "/readyz";
-    const status = !known ? 404 : path === "/healthz" || ready ? 200 : 503;
-    response.writeHead(status, { "content-type": "application/json" });
-    response.end(
-      JSON.stringify(known ? { status: ready ? "ready" : "not ready", reasons, ...facts } : {}),
-    );
+    if (path === "/metrics") void serveMetrics(request, response, options);
+    else serveHealth(path, response, options.health());
   });
   return new Promise((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
@@ -33,4 +43,35 @@ export function startHealthServer(
       });
     });
   });
+}
+
+function serveHealth(
+  path: string | undefined,
+  response: ServerResponse,
+  { ready, reasons, facts }: Health,
+): void {
+  const known = path === "/healthz" || path === "/readyz";
+  const status = !known ? 404 : path === "/healthz" || ready ? 200 : 503;
+  response.writeHead(status, { "content-type": "application/json" });
+  response.end(
+    JSON.stringify(known ? { status: ready ? "ready" : "not ready", reasons, ...facts } : {}),
+  );
+}
+
+async function serveMetrics(
+  { headers }: IncomingMessage,
+  response: ServerResponse,
+  { token, metrics, onFault }: HealthServerOptions,
+): Promise<void> {
+  if (token !== undefined && !isSameSecret(headers.authorization ?? "", `Bearer ${token}`)) {
+    response.writeHead(401, { "www-authenticate": "Bearer" }).end();
+    return;
+  }
+  try {
+    const text = await metrics();
+    response.writeHead(200, { "content-type": PROMETHEUS_TEXT }).end(text);
+  } catch (error) {
+    onFault("/metrics", messageOf(error));
+    response.writeHead(500).end();
+  }
 }

@@ -1,4 +1,6 @@
-import { openEnvironment } from "@millrace/shared/adapters/lmdb/environment";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { type Environment, openEnvironment } from "@millrace/shared/adapters/lmdb/environment";
 import { LmdbLog } from "@millrace/shared/adapters/lmdb/log";
 import { LmdbStateStore } from "@millrace/shared/adapters/lmdb/state-store";
 import { KafkaLog } from "@millrace/shared/adapters/kafka/log";
@@ -7,10 +9,12 @@ import { connectRedis } from "@millrace/shared/adapters/redis/connect";
 import { RedisSessionStore } from "@millrace/shared/adapters/redis/session-store";
 import { RedisStateStore } from "@millrace/shared/adapters/redis/state-store";
 import { Catalogue } from "@millrace/shared/flow/catalogue";
+import { OperationalError } from "@millrace/shared/errors/operational";
 import { EventsWriter } from "@millrace/shared/log/events-writer";
 import { Registry } from "@millrace/shared/log/registry";
 import { type Clock, systemClock } from "@millrace/shared/ports/clock";
 import type { EventLog } from "@millrace/shared/ports/event-log";
+import type { Tracer } from "@millrace/shared/ports/tracer";
 import type { SessionStore } from "@millrace/shared/ports/session-store";
 import type { StateStore } from "@millrace/shared/ports/state-store";
 import type { Config } from "../config/settings.ts";
@@ -26,6 +30,8 @@ export interface Installation {
   readonly catalogue: Catalogue;
   readonly registry: Registry;
   readonly events: EventsWriter;
+  /** Whether the store can be reached, as far as is known. */
+  storeConnected(): boolean;
 }
 
 /**
@@ -38,24 +44,39 @@ export async function openInstallation(
   config: Config,
   line: Line,
   closing: Closing,
+  tracer?: Tracer,
 ): Promise<Installation> {
   const clock = systemClock;
-  const { log, store, sessions } = await openPorts(config, clock, line, closing);
+  const { log, store, sessions, storeConnected } = await openPorts(config, clock, line, closing);
   const catalogue = new Catalogue(log.partitions, (flow, why) => {
     line("error", "a published flow cannot be compiled by this version", { flow, why });
   });
   const registry = new Registry(log, catalogue, clock);
-  const events = new EventsWriter(log, clock);
+  const events = new EventsWriter(log, clock, { tracer });
   closing.add("events", () => events.close());
   await registry.start();
   closing.add("registry", () => registry.stop());
-  return { clock, log, store, sessions, catalogue, registry, events };
+  return { clock, log, store, sessions, catalogue, registry, events, storeConnected };
+}
+
+/** Opens the log alone, for one who reads it: it has to be there, and stays as it is. */
+export async function openLog(config: Config, line: Line, closing: Closing): Promise<EventLog> {
+  if (!config.logUrl.startsWith("file:")) return await openKafka(config, line, closing, true);
+  const folder = config.logUrl.slice("file:".length);
+  if (!existsSync(join(folder, "data.mdb"))) throw noFolder(folder);
+  return (await openFolder(config, closing)).log;
+}
+
+function noFolder(folder: string): OperationalError<"START-004"> {
+  const cause = "there is no log in it";
+  return new OperationalError("START-004", { folder, cause }, `${folder}: ${cause}`);
 }
 
 interface Ports {
   readonly log: EventLog;
   readonly store: StateStore;
   readonly sessions: SessionStore;
+  storeConnected(): boolean;
 }
 
 async function openPorts(
@@ -66,27 +87,47 @@ async function openPorts(
 ): Promise<Ports> {
   const { logUrl, stateUrl } = config;
   if (logUrl.startsWith("file:")) {
-    const environment = await openEnvironment(logUrl.slice("file:".length));
-    closing.add("folder", () => environment.close());
-    const log = await LmdbLog.open(environment, clock, config.partitions);
-    closing.add("log", () => log.close());
+    const { environment, log } = await openFolder(config, closing);
     if (stateUrl === logUrl) {
       const store = new LmdbStateStore(environment);
       closing.add("store", () => store.close());
-      return { log, store, sessions: new MemorySessionStore(clock) };
+      const sessions = new MemorySessionStore(clock);
+      return { log, store, sessions, storeConnected: () => true };
     }
     return { log, ...(await openRedis(config, log.partitions, line, closing)) };
   }
+  const log = await openKafka(config, line, closing, false);
+  return { log, ...(await openRedis(config, log.partitions, line, closing)) };
+}
+
+async function openFolder(
+  { logUrl, partitions }: Config,
+  closing: Closing,
+): Promise<{ readonly environment: Environment; readonly log: EventLog }> {
+  const environment = await openEnvironment(logUrl.slice("file:".length));
+  closing.add("folder", () => environment.close());
+  const log = await LmdbLog.open(environment, systemClock, partitions);
+  closing.add("log", () => log.close());
+  return { environment, log };
+}
+
+async function openKafka(
+  { logUrl, topicPrefix, partitions, allow }: Config,
+  line: Line,
+  closing: Closing,
+  existing: boolean,
+): Promise<EventLog> {
   const log = await KafkaLog.open({
     url: logUrl,
-    prefix: config.topicPrefix,
-    partitions: config.partitions,
-    allow: config.allow,
-    clock,
+    prefix: topicPrefix,
+    partitions,
+    allow,
+    existing,
+    clock: systemClock,
     line,
   });
   closing.add("log", () => log.close());
-  return { log, ...(await openRedis(config, log.partitions, line, closing)) };
+  return log;
 }
 
 async function openRedis(
@@ -95,13 +136,21 @@ async function openRedis(
   line: Line,
   closing: Closing,
 ): Promise<Omit<Ports, "log">> {
+  let connected = true;
   const redis = await connectRedis(stateUrl, {
     allow,
-    onLost: (why) => line("warn", "the store cannot be reached; waiting for it", { why }),
-    onBack: () => line("info", "the store is back"),
+    onLost: (why) => {
+      connected = false;
+      line("warn", "the store cannot be reached; waiting for it", { why });
+    },
+    onBack: () => {
+      connected = true;
+      line("info", "the store is back");
+    },
   });
   closing.add("store", () => redis.close());
   const prefix = topicPrefix.replace(/\.$/, "");
   const store = new RedisStateStore(redis.client, { prefix, partitions });
-  return { store, sessions: new RedisSessionStore(redis.client, prefix) };
+  const sessions = new RedisSessionStore(redis.client, prefix);
+  return { store, sessions, storeConnected: () => connected };
 }

@@ -8,7 +8,6 @@ import type {
   DeploymentInfo,
   DeploymentPage,
   DeploymentQuery,
-  FlowInfo,
   Health,
   HistoryStep,
   Operations,
@@ -16,17 +15,21 @@ import type {
 } from "@millrace/gateway/api/operations";
 import type { Gateway } from "@millrace/gateway/main/gateway";
 import { type InstanceRef, instanceId, logKey } from "@millrace/shared/contract/names";
+import { newTrace, type Traceparent, traceIdOf } from "@millrace/shared/contract/trace";
+import type { Tracer } from "@millrace/shared/ports/tracer";
 import { partitionOf } from "@millrace/shared/contract/partition";
-import type { CatalogueEntry } from "@millrace/shared/flow/catalogue";
 import type { Deployment } from "@millrace/shared/flow/deployments";
 import type { OperatorCommand, Signal } from "@millrace/shared/contract/event-record";
 import type { JsonObject } from "@millrace/shared/contract/json";
 import { isOperational } from "@millrace/shared/errors/operational";
 import { randomName } from "@millrace/shared/ports/clock";
+import type { InstancePage, InstanceQuery } from "@millrace/shared/ports/state-store";
+import { flowOperationsOf } from "./flow-operations.ts";
+import { migratePage } from "./migration.ts";
 import type { Installation } from "./installation.ts";
 import { redriven, searchRejections } from "./rejections.ts";
 import { openTail, readCursor } from "./tail.ts";
-import { traceIdOf } from "./trace-id.ts";
+import { traceOperationOf } from "./traces.ts";
 
 type Said<T> = Omit<T, "v" | "w" | "n">;
 
@@ -35,10 +38,16 @@ export interface Roles {
   gateway?: Gateway;
   engine?: Engine;
   dispatcher?: Dispatcher;
+  /** The process was told to stop: it finishes what it has, and wants nothing new. */
+  draining?: true;
 }
 
 /** Answers what people and programs ask, from the store, the journal and the registry. */
-export function operationsOf(installation: Installation, roles: Roles): Operations {
+export function operationsOf(
+  installation: Installation,
+  roles: Roles,
+  tracer?: Tracer,
+): Operations {
   const { log, store, clock, catalogue, events } = installation;
   const history = new History({ log, store, clock });
   const tail = new JournalTail({ log, store, clock });
@@ -48,26 +57,51 @@ export function operationsOf(installation: Installation, roles: Roles): Operatio
   const say = async (
     header: Said<Signal> | Said<OperatorCommand>,
     payload: JsonObject,
+    parent?: Traceparent,
   ): Promise<Receipt> => {
     const partition = partitionFor(header);
-    const { offset } = await events.write(partition, {
+    const type = header.kind === "signal" ? header.type : header.action;
+    const attributes = { "millrace.instance": instanceId(header), "millrace.effect.name": type };
+    const root = tracer?.root("signal", parent, { attributes });
+    const trace = root?.trace ?? parent ?? newTrace(() => clock.random());
+    const record = {
       key: logKey(header.ns, header.key),
-      header: JSON.stringify({ v: 1, ...header, ...events.stamp() }),
+      header: JSON.stringify({ v: 1, ...header, ...events.stamp(), trace }),
       value: JSON.stringify(payload),
-    });
+    };
+    const { offset } = await events.write(partition, record, trace);
+    root?.span?.end();
     return { id: header.id, partition, offset };
+  };
+  const instances = async (query: InstanceQuery): Promise<InstancePage> => {
+    await refuseWhileRebuilt(installation, everywhere);
+    return await store.instances(query);
   };
   const everywhere = Array.from({ length: log.partitions }, (_, partition) => partition);
   return {
-    flows: () => catalogue.entries().map(flowInfo),
+    ...flowOperationsOf(installation),
     async instance(ref) {
       await refuseWhileRebuilt(installation, [partitionFor(ref)]);
       return await store.instance(partitionFor(ref), instanceId(ref));
     },
-    async instances(query) {
-      await refuseWhileRebuilt(installation, everywhere);
-      return await store.instances(query);
-    },
+    instances,
+    migrateFlow: (request) =>
+      migratePage(
+        {
+          catalogue,
+          instances,
+          say({ ns, flow, key, version }, { version: to }) {
+            const id = randomName(clock, "o");
+            const where = { version };
+            const { map, reason } = request;
+            return say(
+              { kind: "operator", ns, flow, key, action: "migrate", id, where },
+              { to, map, ...(reason !== undefined && { reason }) },
+            );
+          },
+        },
+        request,
+      ),
     async rejections(query) {
       await refuseWhileRebuilt(installation, everywhere);
       return await searchRejections(store, query);
@@ -94,12 +128,14 @@ export function operationsOf(installation: Installation, roles: Roles): Operatio
       await tail.refuseWhatIsCut(from);
       return { open: (take, ended) => openTail(tail, from, take, ended) };
     },
-    signal: ({ ns, flow, key }, { type, payload, id = randomName(clock, "s") }) =>
-      say({ kind: "signal", ns, flow, key, type, id }, payload),
-    operate: ({ ns, flow, key }, { action, reason, where, id = randomName(clock, "o") }) =>
+    trace: traceOperationOf(installation),
+    signal: ({ ns, flow, key }, { type, payload, id = randomName(clock, "s"), trace }) =>
+      say({ kind: "signal", ns, flow, key, type, id }, payload, trace),
+    operate: ({ ns, flow, key }, { action, reason, where, id = randomName(clock, "o"), trace }) =>
       say(
         { kind: "operator", ns, flow, key, action, id, ...(where && { where }) },
         reason === undefined ? {} : { reason },
+        trace,
       ),
     async redrive(place) {
       const record = await redriven(log, place);
@@ -141,25 +177,9 @@ function deploymentInfo({ ns, name, flow, things, origin }: Deployment): Deploym
   return { namespace: ns, name, flow, things, origin };
 }
 
-function flowInfo({ flow, origin, retired }: CatalogueEntry): FlowInfo {
-  const { ns, name, version, file, roles } = flow;
-  const listed = (entries: Record<string, { topic: string }> | undefined) =>
-    Object.entries(entries ?? {}).map(([entry, { topic }]) => ({ name: entry, topic }));
-  return {
-    namespace: ns,
-    name,
-    version,
-    ...(file.description !== undefined && { description: file.description }),
-    origin,
-    retired,
-    ...(roles !== undefined && { roles: [...roles] }),
-    inputs: listed(file.inputs),
-    commands: listed(file.commands),
-  };
-}
-
 function historyStep({ step, trace }: RecordedStep): HistoryStep {
   const { at, cause, from, effects, instance } = step;
+  const traceId = traceIdOf(trace);
   return {
     seq: instance.seq,
     at,
@@ -168,20 +188,27 @@ function historyStep({ step, trace }: RecordedStep): HistoryStep {
     to: instance.state,
     effects: effects.map(({ verdict: _verdict, ...effect }) => effect),
     verdicts: effects.map(({ index, verdict }) => ({ effect: index, ...verdict })),
-    ...(trace !== undefined && { traceId: traceIdOf(trace) }),
+    ...(traceId !== undefined && { traceId }),
     context: instance.context,
   };
 }
 
 /** Ready means: every role of this process does its work. */
-export function healthOf({ events }: Installation, { gateway, engine, dispatcher }: Roles): Health {
+export function healthOf(
+  { events }: Installation,
+  { gateway, engine, dispatcher, draining }: Roles,
+): Health {
   const reasons: string[] = [];
+  if (draining === true) reasons.push("it was told to stop");
   const partitions = engine?.partitions() ?? [];
   for (const state of ["claiming", "failed"]) {
     const count = partitions.filter((one) => one.state === state).length;
     const what = state === "failed" ? "have stopped" : "are being claimed";
     if (count > 0) reasons.push(`${count} partitions ${what}`);
   }
+  // All that read one log are behind together, and a gateway takes events all the same.
+  if (gateway === undefined && engine !== undefined && engine.behind > 0)
+    reasons.push(`${engine.behind} partitions are behind`);
   if (engine?.failure !== undefined) reasons.push(`the input cannot be read: ${engine.failure}`);
   if (dispatcher !== undefined && dispatcher.failed > 0)
     reasons.push(`${dispatcher.failed} partitions are not dispatched any more`);

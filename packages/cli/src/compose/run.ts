@@ -2,6 +2,7 @@ import { CallHosts } from "@millrace/engine/dispatch/call-hosts";
 import { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
 import { Engine } from "@millrace/engine/runtime/engine";
 import type { InHand } from "@millrace/engine/runtime/in-hand";
+import type { Health } from "@millrace/gateway/api/operations";
 import { startApi } from "@millrace/gateway/api/server";
 import { Gateway, gatewayName } from "@millrace/gateway/main/gateway";
 import { SecretFolder } from "@millrace/shared/adapters/files/secrets";
@@ -9,7 +10,8 @@ import { UndiciClient } from "@millrace/shared/adapters/http/client";
 import { GatewayDirectory } from "@millrace/shared/peer/directory";
 import { allowAll } from "@millrace/shared/policy/authorize";
 import { messageOf } from "@millrace/shared/errors/operational";
-import { sleep } from "@millrace/shared/ports/clock";
+import type { Tracer } from "@millrace/shared/ports/tracer";
+import { sleep, systemClock } from "@millrace/shared/ports/clock";
 import { takeHungOn } from "../watchdog/hung-on.ts";
 import type { Config } from "../config/settings.ts";
 import { Closing } from "./closing.ts";
@@ -17,6 +19,8 @@ import { FlowFolder } from "./flow-folder.ts";
 import { startHealthServer } from "./health-server.ts";
 import { type Installation, openInstallation } from "./installation.ts";
 import type { Line } from "./logger.ts";
+import { ProcessMetrics } from "./metrics.ts";
+import { openTelemetry } from "./telemetry.ts";
 import { healthOf, operationsOf, type Roles } from "./operations.ts";
 
 export type Role = "gateway" | "engine" | "dispatcher";
@@ -29,10 +33,18 @@ export interface Running {
   readonly httpPort: number;
   /** Why it is not ready yet; empty where it is. */
   readonly reasons: readonly string[];
-  /** Takes no more, finishes what is under way, and lets go of everything. */
+  /**
+   * Is not ready any more, and after `stopDelay` takes no more, finishes what is under way, and lets go
+   * of everything.
+   */
   stop(): Promise<void>;
   /** What is being let go of just now. */
   stopping(): string | undefined;
+}
+
+interface HttpServer {
+  readonly port: number;
+  close(): Promise<void>;
 }
 
 /** How long clients are waited for when a gateway stops. */
@@ -52,30 +64,33 @@ export async function run(
   inHand: InHand,
 ): Promise<Running> {
   const closing = new Closing();
-  const stop = (): Promise<void> =>
+  const running: Roles = {};
+  const end = (): Promise<void> =>
     closing.end((what, error) => line("warn", "while stopping", { what, why: messageOf(error) }));
+  const stop = async (): Promise<void> => {
+    running.draining = true;
+    await sleep(systemClock, config.stopDelay);
+    await end();
+  };
   const stopping = (): string | undefined => closing.ending;
   try {
-    const installation = await openInstallation(config, line, closing);
+    const telemetry = await openTelemetry(config, roles, line);
+    closing.add("telemetry", () => telemetry.stop());
+    const { tracer, process } = telemetry;
+    const installation = await openInstallation(config, line, closing, tracer);
+    const parts = { config, installation, tracer, line, closing };
     await publishFlows(config, installation, line, closing);
-    const running: Roles = {};
     const directory = await startDirectory(config, installation, roles, line, closing);
-    if (roles.includes("engine"))
-      running.engine = await startEngine(config, installation, inHand, line, closing);
-    if (roles.includes("dispatcher")) {
-      running.dispatcher = await startDispatcher(
-        config,
-        installation,
-        directory.gateways,
-        line,
-        closing,
-      );
-    }
-    if (roles.includes("gateway")) {
-      running.gateway = await startGateway(config, installation, directory, line, closing);
-    }
-    const http = await startHttp(config, installation, running, line);
-    closing.add("http", () => http.close());
+    // It ends after the roles: whoever asks meanwhile hears that they are being stopped.
+    let http: HttpServer | undefined = undefined;
+    closing.add("http", () => http?.close());
+    if (roles.includes("engine")) running.engine = await startEngine(parts, inHand);
+    if (roles.includes("dispatcher"))
+      running.dispatcher = await startDispatcher(parts, directory.gateways);
+    if (roles.includes("gateway")) running.gateway = await startGateway(parts, directory);
+    const metrics = new ProcessMetrics(installation, directory.gateways, running, process);
+    telemetry.startMetrics(metrics);
+    http = await startHttp(parts, running, metrics);
     const reasons = await untilReady(installation, running);
     const partitions = running.engine?.partitions().length;
     if (partitions !== undefined && reasons.length === 0)
@@ -84,9 +99,18 @@ export async function run(
     const mqttPort = running.gateway?.mqttPort;
     return { installation, roles: running, mqttPort, httpPort: http.port, reasons, stop, stopping };
   } catch (error) {
-    await stop();
+    await end();
     throw error;
   }
+}
+
+/** What every role of a process is started with. */
+interface Parts {
+  readonly config: Config;
+  readonly installation: Installation;
+  readonly tracer: Tracer | undefined;
+  readonly line: Line;
+  readonly closing: Closing;
 }
 
 /** How long a start waits for its partitions; it serves all the same when they take longer. */
@@ -147,12 +171,10 @@ async function startDirectory(
 }
 
 async function startEngine(
-  { logUrl, retention: retentionMs, journalBytesMax }: Config,
-  installation: Installation,
+  { config, installation, tracer, line, closing }: Parts,
   inHand: InHand,
-  line: Line,
-  closing: Closing,
 ): Promise<Engine> {
+  const { logUrl, retention: retentionMs, journalBytesMax, lagMax: lagMsMax } = config;
   const { log, store, clock, catalogue, events, registry } = installation;
   const engine = new Engine({
     log,
@@ -160,8 +182,9 @@ async function startEngine(
     clock,
     catalogue,
     events,
+    tracer,
     authorize: allowAll,
-    options: { retentionMs, journalBytesMax },
+    options: { retentionMs, journalBytesMax, lagMsMax },
     onLine: line,
     inHand,
     hungOn: logUrl.startsWith("file:") ? takeHungOn(logUrl.slice("file:".length)) : undefined,
@@ -173,12 +196,11 @@ async function startEngine(
 }
 
 async function startDispatcher(
-  { callHosts, secrets: folder }: Config,
-  { log, store, clock, events }: Installation,
+  { config, installation, tracer, line, closing }: Parts,
   gateways: GatewayDirectory,
-  line: Line,
-  closing: Closing,
 ): Promise<Dispatcher> {
+  const { callHosts, secrets: folder } = config;
+  const { log, store, clock, events } = installation;
   const hosts = new CallHosts(callHosts);
   const http = new UndiciClient({ allows: hosts.allowsAddress });
   closing.add("http client", () => http.close());
@@ -188,6 +210,7 @@ async function startDispatcher(
     store,
     clock,
     events,
+    tracer,
     gateways,
     calls: { http, hosts, secrets },
     onLine: line,
@@ -198,12 +221,10 @@ async function startDispatcher(
 }
 
 async function startGateway(
-  config: Config,
-  { log, sessions, catalogue, events, clock }: Installation,
+  { config, installation, tracer, line, closing }: Parts,
   { gateways: directory, self }: Directory,
-  line: Line,
-  closing: Closing,
 ): Promise<Gateway> {
+  const { log, sessions, catalogue, events, clock } = installation;
   const { host, mqttPort, peerUrl, token, keepUnmatched } = config;
   const peerPort = peerUrl === undefined ? 0 : Number(peerUrl.split(":").at(-1));
   const gateway = await Gateway.start({
@@ -213,6 +234,7 @@ async function startGateway(
     events,
     directory,
     clock,
+    tracer,
     settings: {
       name: self,
       host,
@@ -230,19 +252,23 @@ async function startGateway(
 
 /** Gateways serve the API; other roles serve health alone. */
 function startHttp(
-  { host, httpPort: port, token }: Config,
-  installation: Installation,
+  { config, installation, tracer, line }: Parts,
   roles: Roles,
-  line: Line,
-): Promise<{ readonly port: number; close(): Promise<void> }> {
+  metrics: ProcessMetrics,
+): Promise<HttpServer> {
+  const { host, httpPort: port, token } = config;
+  const onFault = (path: string, why: string): void =>
+    line("error", "a request failed", { path, why });
   if (roles.gateway === undefined) {
-    return startHealthServer({ host, port }, () => healthOf(installation, roles));
+    const health = (): Health => healthOf(installation, roles);
+    return startHealthServer({ host, port, token, health, metrics: () => metrics.text(), onFault });
   }
   return startApi({
     host,
     port,
     token,
-    operations: operationsOf(installation, roles),
-    onFault: (path, why) => line("error", "a request failed", { path, why }),
+    operations: operationsOf(installation, roles, tracer),
+    metrics: () => metrics.text(),
+    onFault,
   });
 }

@@ -2,7 +2,7 @@ import type { JournalTail, TailedRecord } from "@millrace/engine/query/journal-t
 import { invalid } from "@millrace/gateway/api/problem";
 import type { JournalEvent } from "@millrace/gateway/api/operations";
 import type { Bookmark } from "@millrace/shared/contract/reader";
-import { traceIdOf } from "./trace-id.ts";
+import { traceIdOf } from "@millrace/shared/contract/trace";
 
 /**
  * A cursor names, for each partition, the bookmark to go on from: `offset.epoch.n`, the partitions
@@ -47,12 +47,13 @@ export function openTail(
 }
 
 function journalEvent({ partition, offset, trace, ...record }: TailedRecord): JournalEvent {
+  const traceId = traceIdOf(trace);
   const place = {
     partition,
     offset,
     at: record.body.at,
     cause: record.body.cause,
-    ...(trace !== undefined && { traceId: traceIdOf(trace) }),
+    ...(traceId !== undefined && { traceId }),
   };
   if (record.kind === "rejected") {
     const { ns, flow, key, code, detail } = record.body;

@@ -106,6 +106,30 @@ describe("settings", () => {
     );
   });
 
+  test("of telemetry have OpenTelemetry's names, and other OTEL_ variables are the libraries' own", () => {
+    const env = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318",
+      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+      OTEL_TRACES_SAMPLER: "traceidratio",
+      OTEL_TRACES_SAMPLER_ARG: "0.25",
+      OTEL_SERVICE_NAME: "rooms",
+    };
+    expect(load({ env })).toMatchObject({
+      otlpEndpoint: "http://collector:4318",
+      otlpProtocol: "http/json",
+      tracesSampler: "traceidratio",
+      tracesSamplerArg: 0.25,
+    });
+    expect(load({}).otlpEndpoint).toBeUndefined();
+    for (const [name, value] of [
+      ["OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"],
+      ["OTEL_TRACES_SAMPLER", "jaeger_remote"],
+      ["OTEL_TRACES_SAMPLER_ARG", "2"],
+      ["OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318"],
+    ] as const)
+      expect(() => load({ env: { [name]: value } })).toThrow(new RegExp(`CONFIG-002 .*${name}`));
+  });
+
   test("name a folder of secrets that is there", () => {
     const folder = mkdtempSync(join(tmpdir(), "millrace-secrets-"));
     expect(load({ env: { MILLRACE_SECRETS: folder } }).secrets).toBe(folder);

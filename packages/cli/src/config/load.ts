@@ -54,7 +54,17 @@ export function loadConfig(input: ConfigInput): Config {
     keepUnmatched: value<boolean>("keepUnmatched") ?? true,
     retention: value<number>("retention") ?? 7 * 24 * 60 * 60 * 1000,
     journalBytesMax: value<number>("journalBytesMax") ?? 4 * 2 ** 30,
+    otlpEndpoint: value<string>("otlpEndpoint"),
+    otlpTracesEndpoint: value<string>("otlpTracesEndpoint"),
+    otlpMetricsEndpoint: value<string>("otlpMetricsEndpoint"),
+    otlpProtocol: value<Config["otlpProtocol"]>("otlpProtocol") ?? "http/protobuf",
+    otlpTimeout: value<number>("otlpTimeout") ?? 3_000,
+    metricInterval: value<number>("metricInterval") ?? 60_000,
+    tracesSampler: value<Config["tracesSampler"]>("tracesSampler") ?? "parentbased_always_on",
+    tracesSamplerArg: value<number>("tracesSamplerArg") ?? 1,
+    lagMax: value<number>("lagMax") ?? 60_000,
     stallMsMax: value<number>("stallMsMax") ?? 30_000,
+    stopDelay: value<number>("stopDelay") ?? 0,
     logLevel: value<Config["logLevel"]>("logLevel") ?? "info",
     sources: sourcesOf(given),
   };
@@ -97,9 +107,11 @@ function fromEnvironment(env: NodeJS.ProcessEnv): Map<SettingName, Given> {
   const found = new Map<SettingName, Given>();
   const byEnv = new Map(names.map((name) => [settings[name].env as string, name]));
   for (const [name, value] of Object.entries(env)) {
-    if (!name.startsWith("MILLRACE_") || value === undefined || value === "") continue;
-    if (isInjected(name, value) || others.has(name) || name.startsWith("MILLRACE_TEST_")) continue;
     const setting = byEnv.get(name);
+    if (value === undefined || value === "") continue;
+    // Of what has another prefix, OpenTelemetry's libraries know more than we do.
+    if (setting === undefined && !name.startsWith("MILLRACE_")) continue;
+    if (isInjected(name, value) || others.has(name) || name.startsWith("MILLRACE_TEST_")) continue;
     if (setting === undefined) throw unknown(name, "the environment", [...byEnv.keys()]);
     found.set(setting, { value, source: "environment", name });
   }

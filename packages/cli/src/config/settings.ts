@@ -1,6 +1,12 @@
 import { statSync } from "node:fs";
 import { CallHosts } from "@millrace/engine/dispatch/call-hosts";
 import { parseDurationMs } from "@millrace/shared/contract/time";
+import {
+  type OtlpProtocol,
+  otlpProtocols,
+  type SamplerName,
+  samplerNames,
+} from "@millrace/shared/telemetry/otlp";
 import * as z from "zod";
 
 /**
@@ -52,6 +58,9 @@ function hasHosts(url: string): boolean {
 function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
+
+/** Longer ones are mistakes, and whoever stops the process would not wait. */
+const STOP_DELAY_MS_MAX = 600_000;
 
 /** Risks that an operator can accept with MILLRACE_ALLOW. */
 export const risks = [
@@ -192,6 +201,73 @@ export const settings = {
     wanted: "a number of bytes, 1048576 at the least",
     description: "of a partition's journal; beyond it, retention is shorter (default: 4 GiB)",
   },
+  otlpEndpoint: {
+    env: "OTEL_EXPORTER_OTLP_ENDPOINT",
+    flag: "--otlp-endpoint <url>",
+    schema: address(/^https?:\/\/[^/]+/),
+    wanted: "http://host:port of a collector that takes OTLP over HTTP",
+    description: "where traces and metrics are sent (default: nowhere)",
+  },
+  otlpTracesEndpoint: {
+    env: "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    flag: "--otlp-traces-endpoint <url>",
+    schema: address(/^https?:\/\/[^/]+/),
+    wanted: "http://host:port/path of a collector that takes OTLP over HTTP",
+    description:
+      "where traces are sent instead, with the path (default: v1/traces of the endpoint)",
+  },
+  otlpMetricsEndpoint: {
+    env: "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+    flag: "--otlp-metrics-endpoint <url>",
+    schema: address(/^https?:\/\/[^/]+/),
+    wanted: "http://host:port/path of a collector that takes OTLP over HTTP",
+    description:
+      "where metrics are sent instead, with the path (default: v1/metrics of the endpoint)",
+  },
+  otlpProtocol: {
+    env: "OTEL_EXPORTER_OTLP_PROTOCOL",
+    flag: "--otlp-protocol <protocol>",
+    schema: z.enum(otlpProtocols),
+    wanted: `${otlpProtocols.join(" or ")}; gRPC is not spoken`,
+    description: "how traces and metrics are sent (default: http/protobuf)",
+  },
+  otlpTimeout: {
+    env: "OTEL_EXPORTER_OTLP_TIMEOUT",
+    flag: "--otlp-timeout <ms>",
+    schema: z.coerce.number().int().min(100),
+    wanted: "a number of milliseconds, 100 at the least",
+    // The standard has 10 s, for which a process that stops would wait for a collector that is away.
+    description: "how long a collector may take, in milliseconds (default: 3000)",
+  },
+  metricInterval: {
+    env: "OTEL_METRIC_EXPORT_INTERVAL",
+    flag: "--metric-interval <ms>",
+    schema: z.coerce.number().int().min(100),
+    wanted: "a number of milliseconds, 100 at the least",
+    description: "how often metrics are sent, in milliseconds (default: 60000)",
+  },
+  tracesSampler: {
+    env: "OTEL_TRACES_SAMPLER",
+    flag: "--traces-sampler <sampler>",
+    schema: z.enum(samplerNames),
+    wanted: `any of ${samplerNames.join(", ")}`,
+    description: "which traces are sampled (default: parentbased_always_on)",
+  },
+  tracesSamplerArg: {
+    env: "OTEL_TRACES_SAMPLER_ARG",
+    flag: "--traces-sampler-arg <ratio>",
+    schema: z.coerce.number().min(0).max(1),
+    wanted: "a number from 0 to 1",
+    description: "the part of traces that a sampler by ratio takes (default: 1)",
+  },
+  lagMax: {
+    env: "MILLRACE_LAG_MAX",
+    flag: "--lag-max <duration>",
+    schema: duration,
+    wanted: "a duration, as 1m, or 0 for ever",
+    description:
+      "how long input may wait before an engine by itself is not ready (default: 1m; 0: for ever)",
+  },
   stallMsMax: {
     env: "MILLRACE_STALL_MS_MAX",
     flag: "--stall-ms-max <ms>",
@@ -202,6 +278,14 @@ export const settings = {
     wanted: "milliseconds, from 100 to 86400000, or 0 for no end to it",
     description:
       "how long the process may hang before it ends itself (default: 30000; 0: for ever)",
+  },
+  stopDelay: {
+    env: "MILLRACE_STOP_DELAY",
+    flag: "--stop-delay <duration>",
+    schema: duration.refine((ms) => ms <= STOP_DELAY_MS_MAX),
+    wanted: "a duration up to 10m, as 5s",
+    description:
+      "how long it goes on when it is told to stop, with /readyz saying no, for balancers to hear it (default: 0s)",
   },
   logLevel: {
     env: "MILLRACE_LOG_LEVEL",
@@ -233,8 +317,22 @@ export interface Config {
   /** In milliseconds. */
   readonly retention: number;
   readonly journalBytesMax: number;
+  readonly otlpEndpoint: string | undefined;
+  readonly otlpTracesEndpoint: string | undefined;
+  readonly otlpMetricsEndpoint: string | undefined;
+  readonly otlpProtocol: OtlpProtocol;
+  /** In milliseconds. */
+  readonly otlpTimeout: number;
+  /** In milliseconds. */
+  readonly metricInterval: number;
+  readonly tracesSampler: SamplerName;
+  readonly tracesSamplerArg: number;
+  /** In milliseconds; 0 is for ever. */
+  readonly lagMax: number;
   /** 0 turns the watchdog off. */
   readonly stallMsMax: number;
+  /** In milliseconds. */
+  readonly stopDelay: number;
   readonly logLevel: (typeof logLevels)[number];
   /** Where each value came from. */
   readonly sources: Readonly<Record<SettingName, string>>;

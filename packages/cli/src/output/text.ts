@@ -29,3 +29,11 @@ export function writeThings(things: Bindings): string {
   const bound = Object.entries(things);
   return bound.map(([role, thing]) => `${role} ${thing}`).join(", ");
 }
+
+const BAR_WIDTH = 30;
+
+/** @param part from 0 to 1 */
+export function writeBar(part: number): string {
+  const full = Math.round(BAR_WIDTH * part);
+  return "█".repeat(full) + "░".repeat(BAR_WIDTH - full);
+}

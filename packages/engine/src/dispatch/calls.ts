@@ -1,7 +1,9 @@
 import type { CallError, CallErrorReason } from "@millrace/shared/contract/call-result";
 import type { CallEffect, CallRequest } from "@millrace/shared/contract/effect";
 import type { Instance } from "@millrace/shared/contract/instance";
+import { traceFacts } from "@millrace/shared/contract/trace";
 import type { Json } from "@millrace/shared/contract/json";
+import type { EffectId } from "@millrace/shared/contract/names";
 import { outstanding } from "@millrace/shared/core/outstanding";
 import {
   type HttpClient,
@@ -21,6 +23,7 @@ import {
   urlOf,
   withSecrets,
 } from "./call-http.ts";
+import { beginEffect, beginRequest, endRequest, tracedRequest } from "./effect-spans.ts";
 import { CallLines, type LineRefusal, type Turn } from "./call-line.ts";
 import type { Ticket } from "./progress.ts";
 import {
@@ -73,7 +76,7 @@ export class Calls {
 
   constructor(parts: UnderWayParts & CallParts & { readonly onLine: LogLine }) {
     this.#parts = parts;
-    this.#pending = new UnderWay(parts);
+    this.#pending = new UnderWay(parts, parts.durations.call);
     this.#lines = new CallLines(parts.clock, parts.options);
   }
 
@@ -81,14 +84,22 @@ export class Calls {
     return this.#pending.size;
   }
 
+  /** Of these, those that are put aside. */
+  get parked(): number {
+    return this.#pending.parked;
+  }
+
   /** How many hosts are left alone for a while. */
   get circuitsOpen(): number {
     return this.#lines.open;
   }
 
+  has(id: EffectId): boolean {
+    return this.#pending.has(id);
+  }
+
   /** Begins to make a call of a step that was just read. */
   begin(of: EffectOrigin, effect: CallEffect, ticket: Ticket): void {
-    if (this.#pending.has(of.id)) return;
     ticket.add();
     const call = this.#add({ ...of, effect, ticket, parking: "no" });
     this.#pending.parkLater(call);
@@ -103,7 +114,9 @@ export class Calls {
       // It ended here before the request to put it aside was taken: its result is on its way.
       if (this.#pending.endedAs(id) !== undefined) continue;
       const effect = owed.parked as unknown as CallEffect;
-      const of = { ...from, id, to: { ns, flow, key }, effect, trace: owed.trace };
+      const to = { ns, flow, key };
+      const { trace, span } = beginEffect(this.#parts.tracer, effect, owed.trace, { id, to });
+      const of = { ...from, id, to, effect, trace, span };
       void this.#try(this.#add({ ...of, ticket: undefined, parking: "parked" }));
     }
   }
@@ -113,6 +126,7 @@ export class Calls {
       ...of,
       waits: false,
       settled: false,
+      beganMs: this.#parts.clock.monotonicMs(),
       attempts: 0,
       tries: 0,
       cancels: [],
@@ -184,11 +198,13 @@ export class Calls {
     });
     call.cancels.push(cancelTimeout, () => abort.abort());
     call.attempts += 1;
+    const span = beginRequest(this.#parts.tracer, call.trace, request, host, call.attempts);
     const bodyBytesMax = options.callBodyBytesMax;
     const response = await http
-      .send({ ...request, bodyBytesMax, signal: abort.signal })
+      .send({ ...tracedRequest(request, call.trace, span), bodyBytesMax, signal: abort.signal })
       .catch((error: unknown) => failureOf(error, timedOut, host, timeoutMs));
     cancelTimeout();
+    endRequest(span, response);
     if (call.settled) {
       turn.end("unknown");
       return;
@@ -242,11 +258,16 @@ export class Calls {
   }
 
   async #fail(call: PendingCall, { afterMs: _afterMs, ...failure }: Failure): Promise<void> {
-    this.#parts.counters.callsFailed += 1;
     const { id, effect, attempts } = call;
     const { reason, message } = failure;
+    const { counters } = this.#parts;
+    counters.callsFailed += 1;
+    counters.callErrors[reason] = (counters.callErrors[reason] ?? 0) + 1;
     const error: CallError = { ...failure, attempts };
-    const facts = { effect: id, call: effect.name, reason, attempts, why: message };
+    const facts = {
+      ...{ effect: id, call: effect.name, reason, attempts, why: message },
+      ...traceFacts(call.trace),
+    };
     this.#parts.onLine("warn", "a call failed", facts);
     await this.#pending.settle(call, "error", { error });
   }

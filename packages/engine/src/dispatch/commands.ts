@@ -11,6 +11,9 @@ import {
 import { outstanding } from "@millrace/shared/core/outstanding";
 import { filterMatches } from "@millrace/shared/mqtt/filter";
 import type { CommandOutcome, Gateways } from "@millrace/shared/peer/gateways";
+import type { Tracer } from "@millrace/shared/ports/tracer";
+import type { Clock } from "@millrace/shared/ports/clock";
+import { beginEffect } from "./effect-spans.ts";
 import type { DispatchCounters, DispatchOptions } from "./options.ts";
 import type { Ticket } from "./progress.ts";
 import type { Results } from "./results.ts";
@@ -40,6 +43,8 @@ interface PendingCommand extends PendingEffect<CommandEffect> {
 export class Commands {
   readonly #gateways: Gateways;
   readonly #results: Results;
+  readonly #clock: Clock;
+  readonly #tracer: Tracer | undefined;
   readonly #options: DispatchOptions;
   readonly #counters: DispatchCounters;
   readonly #pending: UnderWay<PendingCommand>;
@@ -50,9 +55,11 @@ export class Commands {
   constructor(parts: UnderWayParts & { readonly gateways: Gateways }) {
     this.#gateways = parts.gateways;
     this.#results = parts.results;
+    this.#clock = parts.clock;
+    this.#tracer = parts.tracer;
     this.#options = parts.options;
     this.#counters = parts.counters;
-    this.#pending = new UnderWay(parts);
+    this.#pending = new UnderWay(parts, parts.durations.command);
     this.#stopListening = parts.gateways.onSubscribed((ns, filter) => this.#subscribed(ns, filter));
   }
 
@@ -60,9 +67,17 @@ export class Commands {
     return this.#pending.size;
   }
 
+  /** Of these, those that are put aside. */
+  get parked(): number {
+    return this.#pending.parked;
+  }
+
+  has(id: EffectId): boolean {
+    return this.#pending.has(id);
+  }
+
   /** Begins to deliver an effect of a step that was just read. */
   begin(of: EffectOrigin, effect: CommandEffect, ticket: Ticket, instance: Instance): void {
-    if (this.#pending.has(of.id)) return;
     ticket.add();
     const command = this.#add({ ...of, effect, ticket, parking: "no" });
     if (effect.supersede) {
@@ -95,22 +110,23 @@ export class Commands {
     const resumed: PendingCommand[] = [];
     for (const { id, owed } of outstanding(instance).toReversed()) {
       if (owed.parked === undefined || owed.kind !== "command" || this.#pending.has(id)) continue;
-      const { trace } = owed;
       const effect = owed.parked as unknown as CommandEffect;
       const ended = this.#pending.endedAs(id);
       if (ended !== undefined) {
         // It ended here before the request to put it aside was taken, perhaps that of another dispatcher.
         // A refusal was told already, and told again it would count as another.
-        if (ended !== "refused") void isWritten(this.#results.settle(to, id, ended, {}, trace));
+        if (ended !== "refused")
+          void isWritten(this.#results.settle(to, id, ended, {}, owed.trace));
         continue;
       }
-      const of = { ...from, id, to, effect, trace };
-      const by = this.#replacedBy(from.partition, of);
+      const by = this.#replacedBy(from.partition, { id, to, effect });
       if (by !== undefined) {
         // When the newer one was decided, its instance may not yet have owed this one.
-        void isWritten(this.#results.settle(to, id, "superseded", { by }, trace));
+        void isWritten(this.#results.settle(to, id, "superseded", { by }, owed.trace));
         continue;
       }
+      const { trace, span } = beginEffect(this.#tracer, effect, owed.trace, { id, to });
+      const of = { ...from, id, to, effect, trace, span };
       const command = this.#add({ ...of, ticket: undefined, parking: "parked" });
       this.#remember(command);
       resumed.unshift(command);
@@ -127,6 +143,7 @@ export class Commands {
       ...of,
       waits: false,
       settled: false,
+      beganMs: this.#clock.monotonicMs(),
       handedOver: false,
       cancels: [],
     });
@@ -156,6 +173,7 @@ export class Commands {
       payload: encode(effect),
       qos: effect.qos,
       id,
+      ...(command.span && { trace: command.span.trace }),
     };
     const outcomes = await Promise.all(
       links.map((link) => link.deliver(message).catch((): CommandOutcome => ({ outcome: "none" }))),

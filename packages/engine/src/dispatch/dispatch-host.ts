@@ -1,5 +1,6 @@
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { Clock } from "@millrace/shared/ports/clock";
+import type { Tracer } from "@millrace/shared/ports/tracer";
 import type { EventLog, Subscription } from "@millrace/shared/ports/event-log";
 import type { LogLine } from "../runtime/engine-host.ts";
 import type { Calls } from "./calls.ts";
@@ -15,6 +16,7 @@ export interface DispatchHost {
   readonly calls: Calls;
   readonly results: Results;
   readonly clock: Clock;
+  readonly tracer: Tracer | undefined;
   readonly options: DispatchOptions;
   readonly counters: DispatchCounters;
   readonly onLine: LogLine;

@@ -14,13 +14,22 @@ import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { Gateways } from "@millrace/shared/peer/gateways";
 import { type Clock, sleep, within } from "@millrace/shared/ports/clock";
 import type { EventLog, LogRecord, Subscription, Topic } from "@millrace/shared/ports/event-log";
+import type { Tracer } from "@millrace/shared/ports/tracer";
 import type { StateStore } from "@millrace/shared/ports/state-store";
+import type { Observe } from "@millrace/shared/telemetry/observe";
 import type { LogLine } from "../runtime/engine-host.ts";
 import { startOfDispatch } from "../runtime/floor.ts";
 import { type CallParts, Calls } from "./calls.ts";
 import { Commands } from "./commands.ts";
 import type { DispatchHost } from "./dispatch-host.ts";
-import { type DispatchOptions, defaultDispatchOptions, dispatchCounters } from "./options.ts";
+import { observeCounters, observePending } from "./observed.ts";
+import {
+  type DispatchCounters,
+  type DispatchOptions,
+  defaultDispatchOptions,
+  dispatchCounters,
+  dispatchDurations,
+} from "./options.ts";
 import { PartitionDispatch } from "./partition-dispatch.ts";
 import { Results } from "./results.ts";
 
@@ -30,6 +39,7 @@ export interface DispatcherParts {
   readonly clock: Clock;
   readonly events: EventsWriter;
   readonly gateways: Gateways;
+  readonly tracer?: Tracer | undefined;
   readonly calls: CallParts;
   readonly options?: Partial<DispatchOptions>;
   readonly onLine: LogLine;
@@ -43,6 +53,7 @@ const LAST_BOOKMARK_MS_MAX = 1_500;
 /** Executes effects: whatever stands in the journal and counts, at least once. */
 export class Dispatcher {
   readonly counters = dispatchCounters();
+  readonly durations = dispatchDurations();
   readonly #parts: DispatcherParts;
   readonly #options: DispatchOptions;
   readonly #host: DispatchHost;
@@ -63,11 +74,11 @@ export class Dispatcher {
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
     this.#options = { ...defaultDispatchOptions, ...parts.options };
-    const { log, clock, events, gateways, onLine } = parts;
-    const { counters } = this;
+    const { log, clock, events, gateways, tracer, onLine } = parts;
+    const { counters, durations } = this;
     const options = this.#options;
     const results = new Results(events, log.partitions);
-    const underWay = { results, clock, options, counters };
+    const underWay = { results, clock, tracer, options, counters, durations };
     this.#commands = new Commands({ ...underWay, gateways });
     this.#calls = new Calls({ ...underWay, ...parts.calls, onLine });
     this.#host = {
@@ -77,6 +88,7 @@ export class Dispatcher {
       calls: this.#calls,
       results,
       clock,
+      tracer,
       options,
       counters,
       onLine,
@@ -92,9 +104,25 @@ export class Dispatcher {
   }
 
   /** What it has done, and what it is doing; for health. */
-  get facts(): Readonly<Record<string, number>> {
+  get facts(): DispatchCounters & {
+    readonly callsUnderWay: number;
+    readonly circuitsOpen: number;
+  } {
     const { underWay: callsUnderWay, circuitsOpen } = this.#calls;
     return { ...this.counters, callsUnderWay, circuitsOpen };
+  }
+
+  /** What there is to know of its work now. @param ends where the journal ends, by partition */
+  observe(observe: Observe, ends: ReadonlyMap<number, number>): void {
+    observeCounters(observe, this.counters, this.durations);
+    observePending(observe, this.#commands, this.#calls);
+    observe("millrace.dispatcher.partitions", this.#partitions.size, { state: "running" });
+    observe("millrace.dispatcher.partitions", this.#failed.size, { state: "failed" });
+    for (const { partition, offset } of this.partitions()) {
+      const end = ends.get(partition);
+      if (end !== undefined)
+        observe("millrace.dispatcher.lag", Math.max(0, end - offset), { partition });
+    }
   }
 
   async start(): Promise<void> {

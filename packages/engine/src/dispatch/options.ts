@@ -1,3 +1,6 @@
+import type { CallErrorReason } from "@millrace/shared/contract/call-result";
+import { Histogram } from "@millrace/shared/telemetry/histogram";
+
 export interface DispatchOptions {
   /** An effect that takes longer is put aside, so that the bookmark can move on. */
   readonly parkMs: number;
@@ -60,6 +63,8 @@ export interface DispatchCounters {
   callsFailed: number;
   /** Attempts of calls after their first ones. */
   callsRetried: number;
+  /** The calls that failed, by why. */
+  callErrors: Partial<Record<CallErrorReason, number>>;
 }
 
 export function dispatchCounters(): DispatchCounters {
@@ -76,5 +81,16 @@ export function dispatchCounters(): DispatchCounters {
     callsDone: 0,
     callsFailed: 0,
     callsRetried: 0,
+    callErrors: {},
   };
+}
+
+/** How long effects took, from when they were read in the journal until they ended. */
+export interface DispatchDurations {
+  readonly command: Histogram;
+  readonly call: Histogram;
+}
+
+export function dispatchDurations(): DispatchDurations {
+  return { command: new Histogram(), call: new Histogram() };
 }

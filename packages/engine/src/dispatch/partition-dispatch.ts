@@ -6,16 +6,11 @@ import {
   parseJournalHeader,
   type Step,
 } from "@millrace/shared/contract/journal-record";
-import {
-  type EffectId,
-  effectId,
-  instanceId,
-  type InstanceRef,
-  logKey,
-} from "@millrace/shared/contract/names";
+import { type EffectId, effectId, instanceId, logKey } from "@millrace/shared/contract/names";
 import { partitionOf } from "@millrace/shared/contract/partition";
 import { readJournalValue } from "@millrace/shared/contract/read-value";
 import { type Bookmark, gapError, JournalReader } from "@millrace/shared/contract/reader";
+import { traceFacts, type Traceparent } from "@millrace/shared/contract/trace";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { owedKey } from "@millrace/shared/core/decide/result";
 import { isOperational, messageOf } from "@millrace/shared/errors/operational";
@@ -23,6 +18,8 @@ import { sleep } from "@millrace/shared/ports/clock";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import { LogClock } from "../runtime/log-clock.ts";
 import type { DispatchHost } from "./dispatch-host.ts";
+import { beginEffect } from "./effect-spans.ts";
+import type { EffectOrigin } from "./under-way.ts";
 import { Progress, type Ticket } from "./progress.ts";
 
 /**
@@ -102,32 +99,37 @@ export class PartitionDispatch {
     step: Step,
     offset: number,
     ticket: Ticket,
-    trace: string | undefined,
+    parent: Traceparent | undefined,
   ): void {
     const { instance } = step;
     const { ns, flow, key } = instance;
     const to = { ns, flow, key };
     const id = effectId(to, instance.generation, instance.seq, effect.index);
-    const of = { id, to, partition: this.#partition, offset, trace, logNow: this.#logNow };
+    const { tracer, commands, calls } = this.#host;
+    if (effect.kind === "log") return;
+    const of = (): EffectOrigin => {
+      const { trace, span } = beginEffect(tracer, effect, parent, { id, to });
+      return { id, to, partition: this.#partition, offset, trace, span, logNow: this.#logNow };
+    };
     switch (effect.kind) {
       case "command":
-        this.#host.commands.begin(of, effect, ticket, instance);
+        if (!commands.has(id)) commands.begin(of(), effect, ticket, instance);
         break;
       case "send": {
-        const work = () => this.#send(effect, id, ns, offset, trace);
-        void this.#carryOut({ id, to, trace }, ticket, work);
+        const origin = of();
+        const work = () => this.#send(effect, id, ns, offset, origin.trace);
+        void this.#carryOut(origin, ticket, work);
         break;
       }
       case "publish": {
-        const work = () => this.#publish(effect, id, step, trace);
-        void this.#carryOut({ id, to, trace }, ticket, work);
+        const origin = of();
+        const work = () => this.#publish(effect, id, step, origin.trace);
+        void this.#carryOut(origin, ticket, work);
         break;
       }
       case "call":
         // A state that was left in the same step waits for nothing.
-        if (owes(instance, id)) this.#host.calls.begin(of, effect, ticket);
-        break;
-      case "log":
+        if (owes(instance, id) && !calls.has(id)) calls.begin(of(), effect, ticket);
         break;
     }
   }
@@ -137,7 +139,7 @@ export class PartitionDispatch {
    * under way: the bookmark does not pass it, and whoever is next does it again.
    */
   async #carryOut(
-    { id, to, trace }: { id: EffectId; to: InstanceRef; trace: string | undefined },
+    { id, to, trace, span }: EffectOrigin,
     ticket: Ticket,
     work: () => Promise<void>,
   ): Promise<void> {
@@ -146,12 +148,16 @@ export class PartitionDispatch {
     while (!this.#ended) {
       try {
         await attempt();
+        span?.end();
         return ticket.done(false);
       } catch (error) {
         if (this.#ended) return;
         const { onLine, options, clock, results } = this.#host;
         const why = messageOf(error);
-        onLine("warn", "an effect was not carried out; trying again", { effect: id, why });
+        onLine("warn", "an effect was not carried out; trying again", {
+          ...{ effect: id, why },
+          ...traceFacts(trace),
+        });
         // The log will never take it: an operator has to see that.
         if (isOperational(error, "LOG-003"))
           attempt = () => results.settle(to, id, "refused", { error: { message: why } }, trace);
@@ -195,11 +201,12 @@ export class PartitionDispatch {
       ...(trace !== undefined && { trace }),
     };
     const of = logKey(ns, key);
-    await this.#host.events.write(partitionOf(of, this.#host.log.partitions), {
+    const record = {
       key: of,
       header: JSON.stringify(header),
       value: JSON.stringify(payload),
-    });
+    };
+    await this.#host.events.write(partitionOf(of, this.#host.log.partitions), record, trace);
     this.#host.counters.sent += 1;
   }
 

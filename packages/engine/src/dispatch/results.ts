@@ -47,10 +47,7 @@ export class Results {
 
   async #write(to: InstanceRef, header: Result | Parked, payload: object): Promise<void> {
     const key = logKey(to.ns, to.key);
-    await this.#writer.write(partitionOf(key, this.#partitions), {
-      key,
-      header: JSON.stringify(header),
-      value: JSON.stringify(payload),
-    });
+    const record = { key, header: JSON.stringify(header), value: JSON.stringify(payload) };
+    await this.#writer.write(partitionOf(key, this.#partitions), record, header.trace);
   }
 }

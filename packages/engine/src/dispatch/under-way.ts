@@ -4,8 +4,11 @@ import type { JsonObject } from "@millrace/shared/contract/json";
 import { type EffectId, type InstanceRef, logKey } from "@millrace/shared/contract/names";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { owedKey } from "@millrace/shared/core/decide/result";
+import type { Traceparent } from "@millrace/shared/contract/trace";
 import type { Clock } from "@millrace/shared/ports/clock";
-import type { DispatchCounters, DispatchOptions } from "./options.ts";
+import type { Span, Tracer } from "@millrace/shared/ports/tracer";
+import type { Histogram } from "@millrace/shared/telemetry/histogram";
+import type { DispatchCounters, DispatchDurations, DispatchOptions } from "./options.ts";
 import type { Ticket } from "./progress.ts";
 import { type EndOfEffect, RecentOutcomes } from "./recent-outcomes.ts";
 import type { Results } from "./results.ts";
@@ -18,7 +21,9 @@ export interface EffectOrigin {
   readonly partition: number;
   /** Offset of its step, or of the last record that said that it is put aside. */
   readonly offset: number;
-  readonly trace: string | undefined;
+  /** What it is a part of: its own span, where that is recorded. */
+  readonly trace: Traceparent | undefined;
+  readonly span: Span | undefined;
   /** The time of the log that it came from. */
   readonly logNow: () => EpochMs;
 }
@@ -32,6 +37,8 @@ export interface PendingEffect<E extends CommandEffect | CallEffect> extends Eff
   /** Whether its ticket waits for the journal. */
   waits: boolean;
   settled: boolean;
+  /** When it was begun here, on the monotonic clock. */
+  readonly beganMs: number;
   /** What ends its timers, and whatever else is under way for it. */
   readonly cancels: (() => void)[];
 }
@@ -40,8 +47,10 @@ export interface PendingEffect<E extends CommandEffect | CallEffect> extends Eff
 export interface UnderWayParts {
   readonly results: Results;
   readonly clock: Clock;
+  readonly tracer: Tracer | undefined;
   readonly options: DispatchOptions;
   readonly counters: DispatchCounters;
+  readonly durations: DispatchDurations;
 }
 
 /**
@@ -56,14 +65,17 @@ export interface UnderWayParts {
  */
 export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<CallEffect>> {
   readonly #parts: UnderWayParts;
+  readonly #durations: Histogram;
   readonly #all = new Map<EffectId, P>();
   /** By the key that the records of their instances have in the journal. */
   readonly #byKey = new Map<string, Set<P>>();
   readonly #ended = new RecentOutcomes();
   #stopped = false;
 
-  constructor(parts: UnderWayParts) {
+  /** @param durations counts how long they took to end */
+  constructor(parts: UnderWayParts, durations: Histogram) {
     this.#parts = parts;
+    this.#durations = durations;
   }
 
   get stopped(): boolean {
@@ -72,6 +84,13 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
 
   get size(): number {
     return this.#all.size;
+  }
+
+  /** How many are put aside. */
+  get parked(): number {
+    let count = 0;
+    for (const { parking } of this.#all.values()) if (parking === "parked") count += 1;
+    return count;
   }
 
   /** How one ended here, if it did so not long ago. */
@@ -155,7 +174,8 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
     payload: JsonObject,
   ): Promise<void> {
     if (pending.settled) return;
-    this.#finish(pending);
+    this.#finish(pending, outcome);
+    this.#durations.observeMs(this.#parts.clock.monotonicMs() - pending.beganMs);
     this.#ended.set(pending.id, outcome);
     const written = pending.effect.owed || pending.parking !== "no" || outcome === "refused";
     if (!written) return this.#release(pending);
@@ -167,13 +187,19 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
   /** Nobody waits for it any more. */
   drop(pending: P): void {
     if (pending.settled) return;
-    this.#finish(pending);
+    this.#finish(pending, "dropped");
     this.#parts.counters.dropped += 1;
     this.#release(pending);
   }
 
-  #finish(pending: P): void {
+  /** @param outcome how it ended, or `left`: it goes on elsewhere */
+  #finish(pending: P, outcome: Outcome | "dropped" | "left"): void {
     pending.settled = true;
+    const parked = pending.parking !== "no";
+    pending.span?.end({
+      attributes: { "millrace.outcome": outcome, "millrace.parked": parked },
+      ...((outcome === "refused" || outcome === "error") && { error: outcome }),
+    });
     for (const cancel of pending.cancels) cancel();
     this.#all.delete(pending.id);
     const key = logKey(pending.to.ns, pending.to.key);
@@ -191,12 +217,13 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
 
   /** Forgets what belongs to a partition that is another's now. */
   forget(partition: number): void {
-    for (const pending of this.all()) if (pending.partition === partition) this.#finish(pending);
+    for (const pending of this.all())
+      if (pending.partition === partition) this.#finish(pending, "left");
   }
 
   stop(): void {
     this.#stopped = true;
-    for (const pending of this.all()) this.#finish(pending);
+    for (const pending of this.all()) this.#finish(pending, "left");
   }
 }
 

@@ -156,7 +156,7 @@ function stepOf(
  * Before its first claim, only one epoch can count: the highest that is named there, for a record never
  * names a claim that does not stand before it.
  */
-function countingRecords(records: readonly LogRecord[]): LogRecord[] {
+export function countingRecords(records: readonly LogRecord[]): LogRecord[] {
   const headers = records.map(({ header }) => parseJournalHeader(header));
   const claim = headers.findIndex((header) => header?.kind === "claim");
   const before = claim < 0 ? headers : headers.slice(0, claim);

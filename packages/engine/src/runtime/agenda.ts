@@ -60,6 +60,12 @@ export class Agenda {
     return Math.max(position.time, this.#arrivedUntil());
   }
 
+  /** How long the oldest record that has arrived waits to be decided, by the log's time. */
+  waitingMs(): number {
+    const [oldest] = this.#parts.intake.peek(1);
+    return oldest === undefined ? 0 : this.#parts.logClock.now() - oldest.time;
+  }
+
   #withinWindow(records: readonly LogRecord[]): readonly LogRecord[] {
     const { end } = this.#parts.timers;
     const beyond = records.findIndex(({ time }) => time > end);

@@ -2,10 +2,14 @@ import type { Instance } from "@millrace/shared/contract/instance";
 import type { Cause, Checkpoint, Mark, Rejected } from "@millrace/shared/contract/journal-record";
 import { type InstanceId, logKey } from "@millrace/shared/contract/names";
 import type { PositionChange } from "@millrace/shared/contract/position";
+import type { EpochMs } from "@millrace/shared/contract/time";
+import type { Traceparent } from "@millrace/shared/contract/trace";
 import type { Decision } from "@millrace/shared/core/decision";
+import type { Span } from "@millrace/shared/ports/tracer";
 import type { InstanceIndex } from "@millrace/shared/ports/state-store";
 import type { Cached } from "./instance-cache.ts";
 import type { BigInput, JournalEntry } from "./journal-writer.ts";
+import type { Traced } from "./step-spans.ts";
 import { indexOf } from "./stored.ts";
 
 /** Effects that an executor has to see; lines for operators are written by the engine itself. */
@@ -42,9 +46,14 @@ export class Batch {
   }[] = [];
   readonly logs: {
     readonly instance: Instance;
+    readonly trace: Traceparent;
     readonly level: string;
     readonly message: string;
   }[] = [];
+  /** What is recorded of its entries, to be ended when they are acknowledged. */
+  readonly spans: Span[] = [];
+  /** Log times of the inputs of its steps. */
+  readonly stepTimes: EpochMs[] = [];
   /** The latest input with more than one record; no other makes a batch too much for one append. */
   big: BigInput | undefined;
   /** Of the entries, so that a batch is known to be full; a rough 200 for key and header of each. */
@@ -59,7 +68,7 @@ export class Batch {
     id: InstanceId,
     cached: Cached,
     { step, json, instanceJson }: Decision & { kind: "step" },
-    trace: string | undefined,
+    { trace, span }: Traced,
   ): void {
     const { instance, effects } = step;
     // Whoever dispatches has to hear of what is put aside: another may have asked for it.
@@ -67,8 +76,10 @@ export class Batch {
     for (const effect of effects) {
       if (!effect.verdict.allow) continue;
       if (executed.has(effect.kind)) fx.push(effect.kind);
-      else if (effect.kind === "log") this.logs.push({ instance, ...effect });
+      else if (effect.kind === "log") this.logs.push({ instance, trace, ...effect });
     }
+    this.stepTimes.push(step.at);
+    if (span !== undefined) this.spans.push(span);
     const place = this.#add("step", instance, json, trace, fx);
     this.#touch(id, cached, instance, instanceJson, place, step.from === null);
   }
@@ -77,8 +88,9 @@ export class Batch {
     id: InstanceId | undefined,
     cached: Cached | undefined,
     rejected: Rejected,
-    trace: string | undefined,
+    { trace, span }: Traced,
   ): void {
+    if (span !== undefined) this.spans.push(span);
     const json = encodeRejection(rejected);
     const { ns, key } = rejected;
     const place = this.#add("rejected", key === undefined ? undefined : { ns, key }, json, trace);

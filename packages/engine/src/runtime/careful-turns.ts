@@ -1,3 +1,5 @@
+import { parseEventHeader } from "@millrace/shared/contract/event-record";
+import { traceFacts } from "@millrace/shared/contract/trace";
 import type { InstanceId } from "@millrace/shared/contract/names";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
@@ -52,7 +54,7 @@ export class CarefulTurns {
     const inHand = { offset: record.offset };
     if (caution.isPoison(inHand)) {
       note({ taken: 1, begun: undefined });
-      await append(decider.rejectRecord(record, this.#poison(inHand)));
+      await append(decider.rejectRecord(record, this.#poison(inHand, record.header)));
       return caution.settled(inHand);
     }
     await this.#writeDown(inHand);
@@ -92,9 +94,14 @@ export class CarefulTurns {
     if (inHand !== undefined) caution.settled(inHand);
   }
 
-  #poison(inHand: InHand): string {
+  #poison(inHand: InHand, header?: string): string {
     const { host, partition } = this.#parts;
-    host.onEvent("error", "an input is rejected that ended its owners", { partition, ...inHand });
+    const read = parseEventHeader(header);
+    host.onEvent("error", "an input is rejected that ended its owners", {
+      partition,
+      ...inHand,
+      ...("malformed" in read ? {} : traceFacts(read.trace)),
+    });
     return "it was in hand when owners of its partition ended, one after the other; it is kept unread";
   }
 }

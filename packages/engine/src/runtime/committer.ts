@@ -9,7 +9,7 @@ import type {
   StoredInstance,
   StoredRejection,
 } from "@millrace/shared/ports/state-store";
-import type { EngineCounters } from "./counters.ts";
+import type { EngineCounters, EngineDurations } from "./counters.ts";
 import type { Cached } from "./instance-cache.ts";
 import type { EngineOptions } from "./options.ts";
 
@@ -36,6 +36,7 @@ export interface CommitterHost {
   readonly clock: Clock;
   readonly options: EngineOptions;
   readonly counters: EngineCounters;
+  readonly durations: EngineDurations;
   /** Moves the window of timers in memory on; from now on it takes what is due up to its new end. */
   moveWindow(): DueRange;
   took(page: DuePage): void;
@@ -138,7 +139,7 @@ export class Committer {
 
   async #commit(): Promise<void> {
     if (this.#busy || this.#stopped) return;
-    const { store, partition, epoch, counters } = this.#host;
+    const { store, partition, epoch, counters, clock, durations } = this.#host;
     const batch = this.#dirty;
     const change = {
       from: this.#sent,
@@ -156,9 +157,11 @@ export class Committer {
     this.#steps = 0;
     this.#sent = change.to;
     this.#busy = true;
+    const sentMs = clock.monotonicMs();
     try {
       const page = await store.commit(partition, epoch, change);
       if (this.#stopped) return;
+      durations.commit.observeMs(clock.monotonicMs() - sentMs);
       counters.commits += 1;
       counters.committedInstances += batch.size;
       for (const { cached, records } of batch.values()) cached.committed(records);

@@ -4,9 +4,10 @@ import type { Catalogue } from "@millrace/shared/flow/catalogue";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { Clock } from "@millrace/shared/ports/clock";
 import type { EventLog, Subscription } from "@millrace/shared/ports/event-log";
+import type { Tracer } from "@millrace/shared/ports/tracer";
 import type { StateStore } from "@millrace/shared/ports/state-store";
 import type { Turnstile } from "./caution.ts";
-import type { EngineCounters } from "./counters.ts";
+import type { EngineCounters, EngineDurations } from "./counters.ts";
 import type { InHand, InputInHand } from "./in-hand.ts";
 import type { EngineOptions } from "./options.ts";
 
@@ -22,9 +23,11 @@ export interface EngineHost {
   readonly clock: Clock;
   readonly catalogue: Catalogue;
   readonly events: EventsWriter;
+  readonly tracer: Tracer | undefined;
   readonly world: World;
   readonly options: EngineOptions;
   readonly counters: EngineCounters;
+  readonly durations: EngineDurations;
   /** Where one partition at a time takes inputs that may end the process. */
   readonly turnstile: Turnstile;
   readonly inHand: InHand;

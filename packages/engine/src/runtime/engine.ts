@@ -1,22 +1,32 @@
-import type { Bindings, Instance } from "@millrace/shared/contract/instance";
-import type { InstanceRef } from "@millrace/shared/contract/names";
-import { bareThing } from "@millrace/shared/core/world";
+import type { Instance } from "@millrace/shared/contract/instance";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
 import { isOperational, messageOf } from "@millrace/shared/errors/operational";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { Authorize } from "@millrace/shared/policy/authorize";
 import { type Clock, randomName } from "@millrace/shared/ports/clock";
 import type { EventLog, Subscription } from "@millrace/shared/ports/event-log";
+import type { Tracer } from "@millrace/shared/ports/tracer";
 import type { StateStore } from "@millrace/shared/ports/state-store";
+import type { Observe } from "@millrace/shared/telemetry/observe";
 import { Turnstile } from "./caution.ts";
-import { engineCounters } from "./counters.ts";
+import { engineCounters, engineDurations } from "./counters.ts";
 import { defaultEngineOptions, type EngineOptions } from "./options.ts";
 import type { EngineHost, LogLevel, LogLine } from "./engine-host.ts";
+import { observeCounters, observePartitions } from "./observed.ts";
+import { type OwnerState, PartitionOwner } from "./partition-owner.ts";
 import { InHand, type InputInHand } from "./in-hand.ts";
-import { PartitionOwner } from "./partition-owner.ts";
+import { worldOf } from "./world.ts";
 
 /** The group that shares the partitions of `events` among engines; on Kafka, `millrace-engine`. */
 const ENGINE_GROUP = "engine";
+
+/** One partition that an engine holds. */
+interface EnginePartition {
+  readonly partition: number;
+  readonly state: OwnerState;
+  /** How far its input is decided; undefined while it is not owned. */
+  readonly input: number | undefined;
+}
 
 export interface EngineParts {
   readonly log: EventLog;
@@ -25,6 +35,7 @@ export interface EngineParts {
   readonly catalogue: Catalogue;
   readonly events: EventsWriter;
   readonly authorize: Authorize;
+  readonly tracer?: Tracer | undefined;
   readonly options?: Partial<EngineOptions>;
   readonly onLine: LogLine;
   /** Where it says what it has in hand, for a thread that watches it. */
@@ -37,6 +48,7 @@ export interface EngineParts {
 /** Turns inputs into steps, for the partitions that the group gives this process. */
 export class Engine {
   readonly counters = engineCounters();
+  readonly durations = engineDurations();
   readonly #parts: EngineParts;
   readonly #owners = new Map<number, PartitionOwner>();
   readonly #host: EngineHost;
@@ -53,7 +65,7 @@ export class Engine {
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
-    const { log, store, clock, catalogue, events, authorize, onLine } = parts;
+    const { log, store, clock, catalogue, events, authorize, tracer, onLine } = parts;
     const options = { ...defaultEngineOptions, ...parts.options };
     this.#hungOn = parts.hungOn;
     this.#host = {
@@ -63,16 +75,11 @@ export class Engine {
       clock,
       catalogue,
       events,
-      world: {
-        flow: (version) => catalogue.version(version),
-        current: (ns, flow) => catalogue.current(ns, flow),
-        bindings: (of) => boundIn(catalogue, of),
-        thing: (_ns, name) => bareThing(name),
-        authorize,
-        limits: options.limits,
-      },
+      tracer,
+      world: worldOf(catalogue, authorize, options.limits),
       options,
       counters: this.counters,
+      durations: this.durations,
       turnstile: new Turnstile(),
       inHand: parts.inHand ?? new InHand(),
       takeHungOn: (partition) => this.#takeHungOn(partition),
@@ -171,7 +178,7 @@ export class Engine {
   }
 
   /** Partitions held, each with its state; for health and look-ups. */
-  partitions(): readonly { partition: number; state: string; input: number | undefined }[] {
+  partitions(): readonly EnginePartition[] {
     return [...this.#owners.values()]
       .map((owner) => ({
         partition: owner.partition,
@@ -179,6 +186,21 @@ export class Engine {
         input: owner.inputOffset,
       }))
       .sort((a, b) => a.partition - b.partition);
+  }
+
+  /** What there is to know of its work now. @param ends where `events` ends, by partition */
+  observe(observe: Observe, ends: ReadonlyMap<number, number>): void {
+    observeCounters(observe, this.counters, this.durations);
+    observePartitions(observe, [...this.#owners.values()], ends);
+    const { journalBytesMax } = this.#host.options;
+    observe("millrace.engine.journal.size.max", journalBytesMax);
+  }
+
+  /** How many partitions have input that waits for longer than `lagMsMax`. */
+  get behind(): number {
+    const { lagMsMax } = this.#host.options;
+    if (lagMsMax === 0) return 0;
+    return [...this.#owners.values()].filter(({ waitingMs }) => waitingMs > lagMsMax).length;
   }
 
   /** Why the input of a partition cannot be read on, where that is so. */
@@ -210,10 +232,4 @@ async function startAfter(
 ): Promise<void> {
   if (before !== undefined) await before;
   owner.start();
-}
-
-/** The bindings of the deployment that an instance is one of. */
-function boundIn({ deployments }: Catalogue, { ns, flow, key }: InstanceRef): Bindings | undefined {
-  const deployment = deployments.get(ns, key);
-  return deployment?.flow === flow ? deployment.things : undefined;
 }

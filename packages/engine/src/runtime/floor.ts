@@ -62,7 +62,7 @@ export async function startOfDispatch(log: EventLog, partition: number): Promise
  * Only a record that counts may name one, and of an epoch without a foreign record in it every record
  * counts whose offset is that of its claim and its `n` together.
  */
-async function findFloor(
+export async function findFloor(
   log: EventLog,
   partition: number,
   start: number,

@@ -30,6 +30,8 @@ export interface EngineOptions {
   readonly unknownVersionMs: number;
   /** How often the group is told how far the input is decided: for displays of its lag, never read back. */
   readonly lagMs: number;
+  /** How long input may wait before its partition is said to be behind; 0 is for ever. */
+  readonly lagMsMax: number;
   /** How often the owner looks whether the journal has to be made shorter. */
   readonly retentionCheckMs: number;
   /** A pass is made after so long, or when the journal has so many records for each live instance. */
@@ -72,6 +74,7 @@ export const defaultEngineOptions: EngineOptions = {
   storeCheckMs: 5_000,
   unknownVersionMs: 5_000,
   lagMs: 5_000,
+  lagMsMax: 60_000,
   retentionCheckMs: 10_000,
   checkpointMs: 24 * 60 * 60 * 1000,
   checkpointRatio: 4,

@@ -4,9 +4,13 @@ import { claim } from "./claim.ts";
 import type { EngineHost } from "./engine-host.ts";
 import { OwnershipLost } from "./journal-writer.ts";
 import type { Tenure } from "./tenure.ts";
+import type { TenureFacts } from "./tenure-facts.ts";
 
 /** What an operator must repair before the partition can go on; claiming anew would not help. */
 const fatal = ["LOG-003", "LOG-004", "LOG-005", "LOG-006", "LOG-007", "STATE-004"] as const;
+
+export const ownerStates = ["claiming", "running", "stopped", "failed"] as const;
+export type OwnerState = (typeof ownerStates)[number];
 
 /**
  * Keeps one partition owned for as long as the group says that it is ours: one tenure after another,
@@ -22,20 +26,30 @@ export class PartitionOwner {
   #stopped = false;
   readonly #stop = Promise.withResolvers<false>();
   #running: Promise<void> = Promise.resolve();
-  #state: "claiming" | "running" | "stopped" | "failed" = "claiming";
+  #state: OwnerState = "claiming";
 
   constructor(partition: number, host: EngineHost) {
     this.partition = partition;
     this.#host = host;
   }
 
-  get state(): string {
+  get state(): OwnerState {
     return this.#state;
   }
 
   /** How far the input is decided. */
   get inputOffset(): number | undefined {
     return this.#tenure?.inputOffset;
+  }
+
+  /** How its tenure stands; undefined while there is none. */
+  get facts(): TenureFacts | undefined {
+    return this.#tenure?.facts;
+  }
+
+  /** How long the oldest record that has arrived waits to be decided; 0 where none does. */
+  get waitingMs(): number {
+    return this.#tenure?.waitingMs() ?? 0;
   }
 
   start(): void {

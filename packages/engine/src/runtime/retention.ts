@@ -119,7 +119,7 @@ export class Retention {
     const live = await host.store.count(partition);
     // As many records as there are instances are the refreshes of the last pass.
     if (age >= checkpointMs && records > 2 * live) return true;
-    if (this.#bytes() > journalBytesMax && records > 2 * live) return true;
+    if (this.bytes > journalBytesMax && records > 2 * live) return true;
     return records >= checkpointRecordsMin && records > checkpointRatio * live;
   }
 
@@ -243,7 +243,7 @@ export class Retention {
     await settled();
     const { checkpoint } = this.#floor;
     const dispatched = checkpoint.dispatched?.offset ?? Number.NEGATIVE_INFINITY;
-    const oldest = logClock.now() - (this.#bytes() > journalBytesMax ? 0 : retentionMs);
+    const oldest = logClock.now() - (this.bytes > journalBytesMax ? 0 : retentionMs);
     const cut = this.#floors().findLast(([at, time]) => at <= dispatched && time <= oldest);
     if (cut === undefined || cut[0] <= this.#start) return;
     try {
@@ -258,7 +258,8 @@ export class Retention {
     }
   }
 
-  #bytes(): number {
+  /** The journal's size, estimated. */
+  get bytes(): number {
     const { writer } = this.#parts;
     return (writer.bookmark.offset - this.#start) * writer.meanBytes;
   }
@@ -266,7 +267,7 @@ export class Retention {
   #warnOfSize(): void {
     const { host, partition } = this.#parts;
     const { journalBytesMax } = host.options;
-    const bytes = this.#bytes();
+    const bytes = this.bytes;
     if (bytes < 0.7 * journalBytesMax) this.#isWarned = false;
     if (bytes < 0.8 * journalBytesMax || this.#isWarned) return;
     this.#isWarned = true;

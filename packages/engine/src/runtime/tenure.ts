@@ -1,5 +1,6 @@
 import { type InstanceId, instanceId } from "@millrace/shared/contract/names";
 import type { Position, PositionChange } from "@millrace/shared/contract/position";
+import { traceFacts } from "@millrace/shared/contract/trace";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import type { DuePage, DueRange } from "@millrace/shared/ports/state-store";
 import { Agenda } from "./agenda.ts";
@@ -7,7 +8,7 @@ import { Batch, type BatchedInstance } from "./batch.ts";
 import { CarefulTurns } from "./careful-turns.ts";
 import { Caution } from "./caution.ts";
 import { Committer } from "./committer.ts";
-import { copyOf } from "./copy.ts";
+import { writeCopies } from "./copy.ts";
 import { type Deliveries, Reader } from "./deliveries.ts";
 import type { EngineHost } from "./engine-host.ts";
 import { InputPosition } from "./input-position.ts";
@@ -16,8 +17,10 @@ import { Intake } from "./intake.ts";
 import { JournalWriter } from "./journal-writer.ts";
 import { LogClock } from "./log-clock.ts";
 import { Retention } from "./retention.ts";
+import { StepSpans } from "./step-spans.ts";
 import { storedRejection } from "./stored.ts";
 import type { TenureStart } from "./takeover.ts";
+import { factsOf, type TenureFacts } from "./tenure-facts.ts";
 import { TimerWindow } from "./timer-window.ts";
 import { type Decided, TurnDecider } from "./turn-decider.ts";
 
@@ -51,6 +54,7 @@ export class Tenure {
   readonly #reader: Reader;
   readonly #intake: Intake;
   readonly #position: InputPosition;
+  readonly #spans: StepSpans;
   readonly #decider: TurnDecider;
   readonly #agenda: Agenda;
   readonly #retention: Retention;
@@ -78,13 +82,15 @@ export class Tenure {
     const deliveriesMax = options.turnDeliveriesMax;
     this.#reader = new Reader({ partition, partitions, catalogue, world, deliveriesMax });
     this.#position = new InputPosition(position);
-    const memory = {
+    this.#spans = new StepSpans({ tracer: host.tracer, log: log.id, partition, epoch });
+    this.#decider = new TurnDecider(host, {
       partition,
       cache: this.#cache,
       timers: this.#timers,
       position: this.#position,
-    };
-    this.#decider = new TurnDecider(host, memory);
+      logClock: this.#logClock,
+      spans: this.#spans,
+    });
     const bounds = { recordsMax: options.arrivedRecordsMax, bytesMax: host.arrivedBytesMax };
     this.#intake = new Intake(partition, position.offset, bounds, () => host.subscription());
     this.#agenda = new Agenda({
@@ -118,7 +124,7 @@ export class Tenure {
       note: (decided) => this.#note(decided),
       decider: this.#decider,
       prepare: (records, more) => this.#prepare(records, more),
-      copy: (toCopy) => this.#copy(toCopy),
+      copy: (toCopy) => writeCopies(toCopy, partition, host),
       append: async (batch) => {
         await this.#append(batch);
         await this.#appending;
@@ -127,14 +133,10 @@ export class Tenure {
   }
 
   #makeCommitter({ epoch, held, bookmark, position }: TenureStart): Committer {
-    const { store, clock, options, counters } = this.#host;
     const host = {
+      ...this.#host,
       partition: this.#partition,
       epoch,
-      store,
-      clock,
-      options,
-      counters,
       moveWindow: () => this.#moveWindow(),
       took: (page: DuePage) => this.#took(page),
       dropped: (id: InstanceId) => this.#cache.forgetIndex(id),
@@ -147,6 +149,14 @@ export class Tenure {
   get inputOffset(): number {
     return this.#position.offset;
   }
+
+  /** How it stands now; for metrics. */
+  get facts(): TenureFacts {
+    const now = this.#logClock.at(this.#host.clock.monotonicMs());
+    return factsOf(now, this.#cache, this.#committer, this.#timers, this.#retention);
+  }
+
+  readonly waitingMs = (): number => this.#agenda.waitingMs();
 
   arrive(records: readonly LogRecord[]): void {
     if (this.#ended) return;
@@ -188,7 +198,8 @@ export class Tenure {
       // Whoever claims next appends, too: one append at a time is under way, answered or given up.
       await this.#appending.catch(() => {});
     }
-    if (this.#failure !== undefined) throw asError(this.#failure);
+    if (this.#failure === undefined) return;
+    throw this.#failure instanceof Error ? this.#failure : new Error(String(this.#failure));
   }
 
   async #turn(): Promise<void> {
@@ -209,7 +220,7 @@ export class Tenure {
     const decided = this.#decider.decide(deliveries, timersBy);
     const { batch, toCopy } = decided;
     this.#note(decided);
-    await this.#copy(toCopy);
+    await writeCopies(toCopy, this.#partition, this.#host);
     if (batch.entries.length > 0) await this.#append(batch);
     this.#cache.evict();
   }
@@ -227,6 +238,7 @@ export class Tenure {
     more: readonly InstanceId[],
   ): Promise<Deliveries[] | undefined> {
     const { catalogue } = this.#host;
+    this.#spans.turnBegins();
     let deliveries: Deliveries[];
     let known: number;
     do {
@@ -345,19 +357,6 @@ export class Tenure {
 
   // ---- append
 
-  /** Copies go out, and are acknowledged, before the journal says that their record is done (T4). */
-  async #copy(toCopy: readonly Deliveries[]): Promise<void> {
-    const writes: Promise<unknown>[] = [];
-    for (const { record, header, copyTo } of toCopy) {
-      if (header === undefined) continue;
-      for (const target of copyTo) {
-        writes.push(this.#host.events.write(target, copyOf(record, header, this.#partition)));
-        this.#host.counters.copies += 1;
-      }
-    }
-    if (writes.length > 0) await Promise.all(writes);
-  }
-
   /** Sends a batch once the one before it is acknowledged, and does not wait for its own answer. */
   async #append(batch: Batch): Promise<void> {
     const { change, position } = this.#position.journal();
@@ -375,9 +374,14 @@ export class Tenure {
     change: PositionChange,
     position: Position,
   ): Promise<void> {
-    const appended = await this.#writer.append(batch.entries, change, batch.big);
-    const { counters, onLog } = this.#host;
+    const { counters, durations, onLog, clock } = this.#host;
+    const sentMs = clock.monotonicMs();
+    const work = () => this.#writer.append(batch.entries, change, batch.big);
+    const appended = await this.#spans.append(batch, work);
+    const now = clock.monotonicMs();
     counters.appends += 1;
+    durations.append.observeMs(now - sentMs);
+    for (const at of batch.stepTimes) durations.step.observeMs(this.#logClock.at(now) - at);
     this.#logClock.learn(appended.time);
     const changes = instances.map(({ cached, records, steps: places, ...one }) => {
       const steps = places.map((place) => appended.offset + place);
@@ -387,12 +391,9 @@ export class Tenure {
       storedRejection(appended.offset + at, rejected, json),
     );
     this.#committer.add(changes, rejections, this.#writer.bookmark, position);
-    for (const { instance, level, message } of batch.logs) {
-      onLog(level, message, { instance: instanceId(instance), seq: instance.seq });
+    for (const { instance, trace, level, message } of batch.logs) {
+      const { seq } = instance;
+      onLog(level, message, { instance: instanceId(instance), seq, ...traceFacts(trace) });
     }
   }
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

@@ -21,6 +21,13 @@ export class TimerHeap {
     return this.#earliest.size;
   }
 
+  /** How many are due by then. */
+  countDue(by: EpochMs): number {
+    let count = 0;
+    for (const due of this.#earliest.values()) if (due <= by) count += 1;
+    return count;
+  }
+
   set(id: InstanceId, due: EpochMs): void {
     const known = this.#earliest.get(id);
     if (known !== undefined && known <= due) return;

@@ -30,6 +30,11 @@ export class TimerWindow {
     return this.#known;
   }
 
+  /** Instances with a timer in memory, and those of them whose timer is due by then. */
+  count(by: EpochMs): { readonly pending: number; readonly due: number } {
+    return { pending: this.#heap.size, due: this.#heap.countDue(by) };
+  }
+
   /** Moves the end on. @returns what the store is to be asked for */
   move(now: EpochMs): DueRange {
     this.#asked += 1;

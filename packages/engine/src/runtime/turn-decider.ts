@@ -1,20 +1,23 @@
-import { type Instance, isEnded } from "@millrace/shared/contract/instance";
+import type { Instance } from "@millrace/shared/contract/instance";
 import { parseEventHeader } from "@millrace/shared/contract/event-record";
 import { DEFAULT_NAMESPACE, type InstanceId } from "@millrace/shared/contract/names";
+import type { Rejected } from "@millrace/shared/contract/journal-record";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { decide } from "@millrace/shared/core/decide/decide";
 import { rejectTimer } from "@millrace/shared/core/decide/timer";
-import type { Input } from "@millrace/shared/core/input";
 import type { Decision } from "@millrace/shared/core/decision";
 import { assert } from "@millrace/shared/errors/assert";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import { Batch, causeOfFault } from "./batch.ts";
-import { countIgnored } from "./counters.ts";
+import { countIgnored, countRejected } from "./counters.ts";
 import type { Deliveries, Delivery } from "./deliveries.ts";
-import { bytesOf, payloadAsCame, type Reading } from "./device-reading.ts";
+import { bytesOf, payloadAsCame } from "./device-reading.ts";
 import type { EngineHost } from "./engine-host.ts";
+import { inputFor } from "./input-for.ts";
 import type { InputPosition } from "./input-position.ts";
 import type { Cached, InstanceCache } from "./instance-cache.ts";
+import type { LogClock } from "./log-clock.ts";
+import type { Decided as DecidedStep, StepSpans } from "./step-spans.ts";
 import type { TimerWindow } from "./timer-window.ts";
 
 export interface Decided {
@@ -31,6 +34,8 @@ export interface PartitionMemory {
   readonly cache: InstanceCache;
   readonly timers: TimerWindow;
   readonly position: InputPosition;
+  readonly logClock: LogClock;
+  readonly spans: StepSpans;
 }
 
 /**
@@ -43,15 +48,20 @@ export class TurnDecider {
   readonly #cache: InstanceCache;
   readonly #timers: TimerWindow;
   readonly #position: InputPosition;
+  readonly #logClock: LogClock;
+  readonly #spans: StepSpans;
   /** Instances that this turn has looked at. */
   #used: Cached[] = [];
 
-  constructor(host: EngineHost, { partition, cache, timers, position }: PartitionMemory) {
+  constructor(host: EngineHost, memory: PartitionMemory) {
+    const { partition, cache, timers, position, logClock, spans } = memory;
     this.#partition = partition;
     this.#host = host;
     this.#cache = cache;
     this.#timers = timers;
     this.#position = position;
+    this.#logClock = logClock;
+    this.#spans = spans;
   }
 
   /**
@@ -126,8 +136,11 @@ export class TurnDecider {
     // Its reminder is of a timer that is gone: what others have to fire until then comes first.
     if (actual > due) return this.#timers.putBack(id, actual);
     const when = at ?? actual;
-    if (this.#fire(batch, id, cached, instance, when)) this.#timers.remind(id, cached.due);
-    else this.#timers.putBack(id, when + this.#host.options.unknownVersionMs);
+    const { clock, durations, options } = this.#host;
+    if (this.#fire(batch, id, cached, instance, when)) {
+      durations.lateness.observeMs(this.#logClock.at(clock.monotonicMs()) - actual);
+      this.#timers.remind(id, cached.due);
+    } else this.#timers.putBack(id, when + options.unknownVersionMs);
   }
 
   /** Decides one timer that was taken from the window. */
@@ -162,9 +175,9 @@ export class TurnDecider {
     const cause = causeOfFault(read?.kind ?? "", offset);
     const ns = read?.ns ?? DEFAULT_NAMESPACE;
     const rejected = { at, cause, code: "poison", detail, ns, payload: bytesOf(value) } as const;
-    batch.addRejection(undefined, undefined, rejected, read?.trace);
+    this.#reject(batch, undefined, undefined, rejected, read?.trace);
     this.#host.counters.records += 1;
-    this.#host.counters.rejected += 1;
+    countRejected(this.#host.counters, rejected.code);
     this.#position.move(offset + 1, at, this.#host.clock.monotonicMs(), read);
     return batch;
   }
@@ -200,13 +213,9 @@ export class TurnDecider {
       const cause = causeOfFault(type, record.offset);
       const payload = payloadAsCame(record.value);
       const of = flow === undefined ? {} : { flow };
-      batch.addRejection(
-        undefined,
-        undefined,
-        { at, cause, code, detail, ns, payload, ...of },
-        trace,
-      );
-      counters.rejected += 1;
+      const rejected = { at, cause, code, detail, ns, payload, ...of };
+      this.#reject(batch, undefined, undefined, rejected, trace);
+      countRejected(counters, code);
     }
     for (const delivery of one.deliveries) this.#deliver(batch, delivery, trace);
     if (one.more) return true;
@@ -215,32 +224,27 @@ export class TurnDecider {
   }
 
   #deliver(batch: Batch, delivery: Delivery, trace: string | undefined): void {
-    const { counters, world } = this.#host;
+    const { counters, world, catalogue } = this.#host;
     const cached = this.#cache.get(delivery.id);
     assert(cached !== undefined, "an instance is loaded before its input is decided");
     this.#cache.touch(delivery.id, cached);
     this.#use(cached);
-    const input = this.#inputFor(cached.instance, delivery);
+    const input = inputFor(cached.instance, delivery, catalogue);
     if (input === undefined) return countIgnored(counters, "no-listener");
     this.#settle(batch, delivery.id, cached, decide(cached.instance, input, world), trace);
   }
 
-  /** Of the versions that listen, the one that the instance runs, or that a new one would run. */
-  #inputFor(instance: Instance | undefined, delivery: Delivery): Input | undefined {
-    if ("input" in delivery) return delivery.input;
-    const { readings, to, things } = delivery;
-    const { catalogue } = this.#host;
-    const version =
-      instance !== undefined && !isEnded(instance)
-        ? instance.version
-        : catalogue.current(to.ns, to.flow)?.version;
-    if (version === undefined) return undefined;
-    const [first] = readings;
-    let reading = readings.find((one) => one.flow.version === version);
-    // The registry has no such version: let `decide` say so, rather than pass over it in silence.
-    if (reading === undefined && first !== undefined && catalogue.version(version) === undefined)
-      reading = unknownVersion(first, version);
-    return reading && { ...reading, to, ...(things && { things }) };
+  #reject(
+    batch: Batch,
+    id: InstanceId | undefined,
+    cached: Cached | undefined,
+    rejected: Rejected,
+    trace: string | undefined,
+  ): void {
+    const { cause, code } = rejected;
+    const attributes = { "error.type": code };
+    const traced = this.#spans.begin("reject", trace, () => ({ cause, to: rejected, attributes }));
+    batch.addRejection(id, cached, rejected, traced);
   }
 
   #settle(batch: Batch, id: InstanceId, cached: Cached, decision: Decision, trace?: string): void {
@@ -249,17 +253,28 @@ export class TurnDecider {
       case "ignored":
         return countIgnored(counters, decision.why);
       case "rejected":
-        counters.rejected += 1;
-        return batch.addRejection(id, cached, decision.rejected, trace);
+        countRejected(counters, decision.rejected.code);
+        return this.#reject(batch, id, cached, decision.rejected, trace);
       case "step":
         counters.steps += 1;
-        batch.addStep(id, cached, decision, trace);
+        batch.addStep(
+          id,
+          cached,
+          decision,
+          this.#spans.begin("step", trace, () => stepOf(decision)),
+        );
         this.#timers.remind(id, cached.due);
     }
   }
 }
 
-function unknownVersion(reading: Reading, version: string): Reading {
-  const detail = `flow version ${version} is not in the registry`;
-  return { ...reading, misfit: { code: "unknown-version", detail } };
+/** What a span says of a step. */
+function stepOf({ step }: Decision & { kind: "step" }): DecidedStep {
+  const { cause, from, instance } = step;
+  const attributes = {
+    "millrace.seq": instance.seq,
+    "millrace.state.from": JSON.stringify(from),
+    "millrace.state.to": JSON.stringify(instance.state),
+  };
+  return { cause, to: instance, attributes };
 }

@@ -28,11 +28,16 @@ export function operatorRoutes(operations: Operations): AnyRoute[] {
         body: operateBody,
         answer: { status: 202, description: "the log has it", schema: shapes.receipt },
         problems: writing,
-        async handle({ params: { flow, key }, query: { namespace: ns }, body }) {
+        async handle({
+          params: { flow, key },
+          query: { namespace: ns },
+          body,
+          traceparent: trace,
+        }) {
           const ref = { ns, flow, key };
           if ((await operations.instance(ref)) === undefined)
             throw notFound(`instance ${flow}/${key} in namespace ${ns}`);
-          return await operations.operate(ref, { action, ...body });
+          return await operations.operate(ref, { action, ...body, trace });
         },
       }),
     ),

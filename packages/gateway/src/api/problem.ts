@@ -18,6 +18,8 @@ const statuses: Partial<Record<ErrorCode, number>> = {
   "API-002": 400,
   "API-003": 401,
   "API-004": 503,
+  "FLOW-002": 422,
+  "FLOW-003": 409,
   "LOG-001": 503,
   "LOG-002": 503,
   "LOG-006": 410,

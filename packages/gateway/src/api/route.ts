@@ -11,6 +11,8 @@ export interface Asked<P, Q, B> {
   readonly params: P;
   readonly query: Q;
   readonly body: B;
+  /** W3C `traceparent` that came with the request, where it is one. */
+  readonly traceparent?: string | undefined;
 }
 
 /** One operation of the API: what it takes, what it answers, and who does the work. */

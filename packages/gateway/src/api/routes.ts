@@ -4,13 +4,12 @@ import { outstanding } from "@millrace/shared/core/outstanding";
 import * as z from "zod";
 import type { JournalEvent, Operations } from "./operations.ts";
 import { defined } from "./defined.ts";
+import { flowRoutes } from "./flow-routes.ts";
 import { operatorRoutes } from "./operator-routes.ts";
 import { notFound } from "./problem.ts";
 import { rejectedRoutes } from "./rejected-routes.ts";
 import { type AnyRoute, lookUp, reading, route, type Sink, streamRoute, writing } from "./route.ts";
 import {
-  deploymentPath,
-  deploymentsQuery,
   historyQuery,
   instancePath,
   instancesQuery,
@@ -19,6 +18,7 @@ import {
   signalBody,
 } from "./schemas.ts";
 import * as shapes from "./shapes.ts";
+import { traceRoutes } from "./trace-routes.ts";
 
 /** Every operation of the API. */
 export function routesOf(operations: Operations): readonly AnyRoute[] {
@@ -28,53 +28,7 @@ export function routesOf(operations: Operations): readonly AnyRoute[] {
     ...operatorRoutes(operations),
     ...rejectedRoutes(operations),
     ...journalRoutes(operations),
-  ];
-}
-
-function flowRoutes(operations: Operations): AnyRoute[] {
-  return [
-    route({
-      method: "GET",
-      path: "/flows",
-      id: "listFlows",
-      tag: "flows",
-      summary: "Flows that the registry has",
-      query: z.strictObject({}),
-      answer: { status: 200, description: "all of them", schema: shapes.pageOf(shapes.flow) },
-      handle: () => ({ items: operations.flows() }),
-    }),
-    route({
-      method: "GET",
-      path: "/deployments",
-      id: "listDeployments",
-      tag: "flows",
-      summary: "Deployments: flows bound to things by roles",
-      query: deploymentsQuery,
-      answer: {
-        status: 200,
-        description: "a page, in the order of their names",
-        schema: shapes.pageOf(shapes.deployment),
-      },
-      links: { getDeployment: { name: "/items/0/name" } },
-      handle: ({ query: { namespace, ...query } }) =>
-        operations.deployments({ ns: namespace, ...defined(query) }),
-    }),
-    route({
-      method: "GET",
-      path: "/deployments/{name}",
-      id: "getDeployment",
-      tag: "flows",
-      summary: "One deployment",
-      params: deploymentPath,
-      query: namedQuery,
-      answer: { status: 200, description: "the deployment", schema: shapes.deployment },
-      handle({ params: { name }, query: { namespace } }) {
-        const deployment = operations.deployment(namespace, name);
-        if (deployment === undefined)
-          throw notFound(`deployment ${name} in namespace ${namespace}`);
-        return deployment;
-      },
-    }),
+    ...traceRoutes(operations),
   ];
 }
 
@@ -191,9 +145,9 @@ function instanceRoutes(operations: Operations): AnyRoute[] {
       body: signalBody,
       answer: { status: 202, description: "the log has it", schema: shapes.receipt },
       problems: writing,
-      async handle({ params, query: { namespace }, body }) {
+      async handle({ params, query: { namespace }, body, traceparent: trace }) {
         const instance = await find({ ns: namespace, ...params });
-        return await operations.signal(instance, body);
+        return await operations.signal(instance, { ...body, trace });
       },
     }),
   ];

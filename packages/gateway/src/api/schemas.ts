@@ -3,6 +3,7 @@ import { operatorActions } from "@millrace/shared/contract/event-record";
 import { instanceStatuses } from "@millrace/shared/contract/instance";
 import { type Json, jsonFault } from "@millrace/shared/contract/json";
 import { DEFAULT_NAMESPACE, NAME_BYTES_MAX } from "@millrace/shared/contract/names";
+import { parseDurationMs } from "@millrace/shared/contract/time";
 
 /** What the API takes, checked once at this border. */
 const namespace = z.string().min(1).max(64).default(DEFAULT_NAMESPACE);
@@ -21,6 +22,22 @@ export const instancesQuery = z.strictObject({
   status: z.enum(instanceStatuses).optional(),
   cursor: instanceCursor,
   limit,
+});
+
+export const flowPath = z.object({ name: z.string().min(1) });
+
+const version = z.string().regex(/^[0-9a-f]{8,24}$/, "not a version, or the first 8 digits of it");
+
+export const flowVersionPath = z.object({
+  name: z.string().min(1),
+  version,
+});
+
+export const publishBody = z.strictObject({
+  /** YAML or JSON, one flow or several. */
+  text: z.string().min(1),
+  /** What it is called where a fault of it is told. */
+  file: z.string().min(1).max(1_024).default("flow.yaml"),
 });
 
 export const deploymentsQuery = z.strictObject({
@@ -45,6 +62,23 @@ export const historyQuery = z.strictObject({
   /** A seq: steps before it. */
   cursor: z.coerce.number().int().positive().optional(),
   limit: z.coerce.number().int().min(1).max(100).default(20),
+});
+
+export const tracePath = z.object({
+  id: z.string().regex(/^[0-9a-f]{32}$/, "a trace id has 32 digits, 0 to f"),
+});
+
+export const traceQuery = z.strictObject({
+  namespace,
+  since: z
+    .string()
+    .refine((text) => parseDurationMs(text) !== undefined, "not a duration, as 90s, 15m, 1h or 2d")
+    .default("1h")
+    .meta({ description: "how far back to search: a duration" }),
+  cursor: z
+    .string()
+    .regex(/^\d{1,5}(-\d{1,15})?$/, "not a cursor that a page gave")
+    .optional(),
 });
 
 const rejectedCursor = z
@@ -96,6 +130,15 @@ export const bulkOperateBody = z.strictObject({
   state: text,
   thing: text,
   status: z.enum(instanceStatuses).optional(),
+  cursor: instanceCursor,
+});
+
+export const migrateBody = z.strictObject({
+  ...bulk,
+  from: version.optional(),
+  to: version.optional(),
+  map: z.record(z.string().min(1).max(1_024), z.string().min(1).max(1_024)).default({}),
+  reason,
   cursor: instanceCursor,
 });
 

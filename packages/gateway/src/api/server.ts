@@ -1,4 +1,5 @@
 import { NAME_BYTES_MAX } from "@millrace/shared/contract/names";
+import { isTraceparent } from "@millrace/shared/contract/trace";
 import { listenError } from "@millrace/shared/errors/listen-error";
 import { messageOf, OperationalError } from "@millrace/shared/errors/operational";
 import etag from "@fastify/etag";
@@ -25,6 +26,8 @@ export interface ApiOptions {
   /** The bearer token that `/v1` asks for; none on loopback, where nobody is asked. */
   readonly token: string | undefined;
   readonly operations: Operations;
+  /** The metrics of the process, as Prometheus reads them. */
+  readonly metrics: () => Promise<string>;
   /** Told of an answer that was our fault. */
   readonly onFault: (path: string, why: string) => void;
 }
@@ -34,6 +37,7 @@ export interface ApiServer {
   close(): Promise<void>;
 }
 
+export const PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8";
 const BODY_BYTES_MAX = 256 * 1024;
 
 /**
@@ -55,6 +59,7 @@ export async function startApi(options: ApiOptions): Promise<ApiServer> {
   app.removeContentTypeParser("text/plain"); // a body is JSON
   answerInProblems(app, options);
   serveHealth(app, options.operations);
+  serveMetrics(app, options);
   await app.register(async (v1) => serveV1(v1, options), { prefix: "/v1" });
   try {
     await app.listen({ host, port });
@@ -108,6 +113,14 @@ function serveHealth(app: FastifyInstance, operations: Operations): void {
   });
 }
 
+/** Metrics name partitions and say how much there is: whoever may not ask `/v1` may not see them. */
+function serveMetrics(app: FastifyInstance, { metrics, token }: ApiOptions): void {
+  app.get("/metrics", async (request, reply) => {
+    if (token !== undefined) refuseStrangers(request, token);
+    return reply.type(PROMETHEUS_TEXT).send(await metrics());
+  });
+}
+
 async function serveV1(v1: FastifyInstance, { operations, token }: ApiOptions): Promise<void> {
   if (token !== undefined)
     v1.addHook("onRequest", async (request) => refuseStrangers(request, token));
@@ -131,9 +144,16 @@ async function answerOf(route: Route, request: FastifyRequest, reply: FastifyRep
   const asked = {
     query: parse(route.query, request.query),
     params: parse(route.params, request.params),
-    body: parse(route.body, request.body ?? {}),
+    // No body is an empty one; `null` is one of the wrong type.
+    body: parse(route.body, request.body === undefined ? {} : request.body),
+    traceparent: traceparentOf(request),
   };
   return reply.code(route.answer.status).send(await route.handle(asked));
+}
+
+function traceparentOf({ headers }: FastifyRequest): string | undefined {
+  const given = headers["traceparent"];
+  return typeof given === "string" && isTraceparent(given) ? given : undefined;
 }
 
 async function stream(route: StreamRoute, request: FastifyRequest, reply: FastifyReply) {

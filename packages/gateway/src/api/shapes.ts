@@ -18,19 +18,44 @@ const bindings = z
 
 const named = z.object({ name: z.string(), topic: z.string() });
 
-export const flow = z
+const flowMembers = {
+  namespace: z.string(),
+  name: z.string(),
+  version: z.string().meta({ description: "content hash of the version that new instances run" }),
+  description: z.string().optional(),
+  origin: z.string().meta({ description: "the folder it came from, or `api`" }),
+  retired: z.boolean(),
+  roles: z.array(z.string()).optional(),
+  inputs: z.array(named),
+  commands: z.array(named),
+};
+
+export const flow = z.looseObject(flowMembers).meta({ id: "Flow" });
+
+const file = object.meta({ description: "the flow as it was written, as JSON" });
+
+export const flowVersion = z
+  .object({ namespace: z.string(), name: z.string(), version: z.string(), file })
+  .meta({ id: "FlowVersion" });
+
+export const flowDetail = z
   .looseObject({
+    ...flowMembers,
+    file,
+    versions: z
+      .array(z.object({ version: z.string(), current: z.boolean() }))
+      .meta({ description: "in the order in which they were first published" }),
+  })
+  .meta({ id: "FlowDetail" });
+
+export const publishedFlow = z
+  .object({
     namespace: z.string(),
     name: z.string(),
-    version: z.string().meta({ description: "content hash of the version that new instances run" }),
-    description: z.string().optional(),
-    origin: z.string().meta({ description: "the folder it came from" }),
-    retired: z.boolean(),
-    roles: z.array(z.string()).optional(),
-    inputs: z.array(named),
-    commands: z.array(named),
+    version: z.string(),
+    before: z.string().optional().meta({ description: "the version that was in force" }),
   })
-  .meta({ id: "Flow" });
+  .meta({ id: "PublishedFlow" });
 
 export const deployment = z
   .looseObject({
@@ -123,6 +148,42 @@ export const rejection = z
   })
   .meta({ id: "Rejection" });
 
+const tracedStep = z
+  .looseObject({
+    partition: z.int(),
+    offset: z.int(),
+    at: time.meta({ description: "when the journal took it" }),
+    decidedAt: time,
+    traceparent: z.string(),
+    flow: z.string().optional(),
+    key: z.string().optional(),
+    seq: z.int().optional(),
+    cause,
+    from: z.union([stateValue, z.null()]).optional(),
+    to: stateValue.optional(),
+    rejected: z.object({ code: z.string(), detail: z.string() }).optional(),
+    effects: z.array(z.object({ id: z.string(), kind: z.string(), name: z.string() })),
+    input: z
+      .object({
+        offset: z.int(),
+        at: time,
+        original: z.object({ at: time, partition: z.int(), offset: z.int() }).optional(),
+      })
+      .optional()
+      .meta({ description: "the event that it came of; of a copy, the original with it" }),
+  })
+  .meta({ id: "TracedStep" });
+
+export const tracePage = z
+  .object({
+    items: z.array(tracedStep),
+    searched: z.int().meta({ description: "records that were looked at for this page" }),
+    partition: z.int(),
+    partitions: z.int(),
+    next: z.string().optional().meta({ description: "`cursor` of the next page" }),
+  })
+  .meta({ id: "TracePage" });
+
 export const receipt = z
   .object({
     id: z.string().meta({ description: "by which a repeat is taken once" }),
@@ -140,6 +201,26 @@ export const bulkPage = z
       .meta({ description: "the cursor to go on with, where there is more" }),
   })
   .meta({ id: "BulkPage" });
+
+export const migrationPage = z
+  .object({
+    to: z.string().meta({ description: "the version that they go on with" }),
+    count: z.int().meta({ description: "how many of this page are, or would be, migrated" }),
+    states: z.array(
+      z.object({
+        state: stateValue,
+        becomes: stateValue.optional().meta({
+          description: "absent where the version has no such state: those stay as they are",
+        }),
+        count: z.int(),
+      }),
+    ),
+    next: z
+      .string()
+      .optional()
+      .meta({ description: "the cursor to go on with, where there is more" }),
+  })
+  .meta({ id: "MigrationPage" });
 
 export const journalEvent = z
   .looseObject({

@@ -1,6 +1,7 @@
 import type { DeviceEvent } from "@millrace/shared/contract/event-record";
 import { type Json, isJsonObject, type JsonObject } from "@millrace/shared/contract/json";
 import { logKey, nameFault } from "@millrace/shared/contract/names";
+import { newTrace } from "@millrace/shared/contract/trace";
 import { partitionOf } from "@millrace/shared/contract/partition";
 import { bareThing } from "@millrace/shared/core/world";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
@@ -21,7 +22,7 @@ export interface Ingested {
   readonly payload: Buffer;
   readonly qos: 0 | 1 | 2;
   readonly props?: Readonly<Record<string, string | readonly string[]>> | undefined;
-  /** W3C `traceparent`, where the device sent one. */
+  /** The trace that it belongs to; one is made up where there is none. */
   readonly trace?: string | undefined;
 }
 
@@ -64,11 +65,9 @@ export class Ingest {
       return undefined;
     }
     const key = logKey(ns, publish.thing ?? this.#thingOf(publish, first) ?? publish.client);
-    return await this.#writer.write(partitionOf(key, this.#log.partitions), {
-      key,
-      header: JSON.stringify(this.#header(publish)),
-      value: payload,
-    });
+    const header = this.#header(publish);
+    const record = { key, header: JSON.stringify(header), value: payload };
+    return await this.#writer.write(partitionOf(key, this.#log.partitions), record, header.trace);
   }
 
   #header(publish: Ingested): DeviceEvent {
@@ -83,7 +82,7 @@ export class Ingest {
       qos,
       ...(props !== undefined && { props: props as NonNullable<DeviceEvent["props"]> }),
       ...this.#writer.stamp(),
-      trace: trace ?? newTrace(this.#clock),
+      trace: trace ?? newTrace(() => this.#clock.random()),
     };
   }
 
@@ -117,13 +116,4 @@ export class Ingest {
       budget: new Budget(),
     };
   }
-}
-
-/** A new trace for what came without one, not sampled: its id is what people search by. */
-function newTrace(clock: Clock): string {
-  const word = (): string =>
-    Math.floor(clock.random() * 0x1_0000_0000)
-      .toString(16)
-      .padStart(8, "0");
-  return `00-${word()}${word()}${word()}${word()}-${word()}${word()}-00`;
 }

@@ -1,3 +1,4 @@
+import type { Traceparent } from "@millrace/shared/contract/trace";
 import type { ProtocolLevel, Refusal, RefusalName } from "../admit/refusals.ts";
 import type { FilterWatch } from "../deliver/deliveries.ts";
 import type { MessageProperties } from "../deliver/message.ts";
@@ -42,6 +43,8 @@ export interface Publication {
   readonly properties?: MessageProperties | undefined;
   /** From the Message Expiry Interval, by this machine's wall clock. */
   readonly expiresAtMs?: number | undefined;
+  /** Set by the broker when it takes the publish: for lines about it. */
+  trace?: Traceparent | undefined;
 }
 
 /** A publish that will never be accepted, and the code to say so with. */

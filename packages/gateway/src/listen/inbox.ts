@@ -1,3 +1,4 @@
+import { type Traceparent, traceFacts } from "@millrace/shared/contract/trace";
 import { isOperational, messageOf } from "@millrace/shared/errors/operational";
 import type { Clock } from "@millrace/shared/ports/clock";
 import { type RefusalName, refusals } from "../admit/refusals.ts";
@@ -18,6 +19,7 @@ export class PublishUnderWay implements Publication, Message {
   readonly expiresAtMs: number | undefined;
   /** 0 where no PUBACK is due: at QoS 0, and for a will. */
   readonly packetId: number;
+  trace: Traceparent | undefined = undefined;
   /** 0: the log has it; above: why it never will. */
   answer = UNANSWERED;
 
@@ -106,7 +108,8 @@ export class Inbox {
   #failed(publish: PublishUnderWay, error: unknown): void {
     const refused = refusalOf(error);
     this.#session.world.counters.publishesRefused++;
-    this.#session.log("warn", "publish-failed", `${refused}: ${messageOf(error)}`);
+    const reason = `${refused}: ${messageOf(error)}`;
+    this.#session.log("warn", "publish-failed", reason, traceFacts(publish.trace));
     // A code that PUBACK does not have (3.4.2.1) would be malformed.
     const row = refusals[refused];
     this.#answered(publish, row.puback ? row.reason : refusals.unspecified.reason);

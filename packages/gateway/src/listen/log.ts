@@ -16,6 +16,8 @@ export interface ListenLine {
   /** Known once CONNECT was read. */
   readonly client?: string;
   readonly reason: string;
+  /** Of the publish that it is about. */
+  readonly trace_id?: string;
 }
 
 export type ListenLog = (line: ListenLine) => void;

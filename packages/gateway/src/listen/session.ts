@@ -150,9 +150,14 @@ export class Session implements Subscriber, Receiver {
     this.#will = undefined;
   }
 
-  log(level: ListenLine["level"], event: ListenLine["event"], reason: string): void {
+  log(
+    level: ListenLine["level"],
+    event: ListenLine["event"],
+    reason: string,
+    facts: Pick<ListenLine, "trace_id"> = {},
+  ): void {
     const { ns, client, address } = this.info;
-    this.world.log({ level, event, ns, client, address, reason });
+    this.world.log({ level, event, ns, client, address, reason, ...facts });
   }
 
   /** At once: a Will Delay ends with the session (3.1.3.2.2), and ours ends with the connection. */

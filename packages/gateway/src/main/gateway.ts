@@ -1,4 +1,5 @@
 import { DEFAULT_NAMESPACE } from "@millrace/shared/contract/names";
+import { isTraceparent, newTrace } from "@millrace/shared/contract/trace";
 import { messageOf } from "@millrace/shared/errors/operational";
 import type { Catalogue } from "@millrace/shared/flow/catalogue";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
@@ -6,7 +7,9 @@ import type { GatewayDirectory } from "@millrace/shared/peer/directory";
 import type { CommandMessage, GatewayLink } from "@millrace/shared/peer/gateways";
 import { type Clock, randomName, within } from "@millrace/shared/ports/clock";
 import type { EventLog } from "@millrace/shared/ports/event-log";
+import type { SpanAttributes, Tracer } from "@millrace/shared/ports/tracer";
 import type { SessionHolder, SessionStore } from "@millrace/shared/ports/session-store";
+import type { Observe } from "@millrace/shared/telemetry/observe";
 import { refuse } from "../admit/refusals.ts";
 import { isSameSecret } from "../admit/same-secret.ts";
 import { Ingest } from "../ingest/ingest.ts";
@@ -21,6 +24,7 @@ import type { MqttLimits } from "../listen/limits.ts";
 import { type MqttListener, type MqttStats, startMqttListener } from "../listen/listener.ts";
 import { PeerListener } from "../peer/peer-listener.ts";
 import { propertiesFromJson, propertiesToJson } from "../peer/properties.ts";
+import { observeMqtt } from "./observed.ts";
 import { ownUrl } from "./own-url.ts";
 
 export interface GatewayParts {
@@ -30,6 +34,7 @@ export interface GatewayParts {
   readonly events: EventsWriter;
   readonly directory: GatewayDirectory;
   readonly clock: Clock;
+  readonly tracer?: Tracer | undefined;
   readonly settings: GatewaySettings;
   readonly onLine: (
     level: "debug" | "info" | "warn" | "error",
@@ -138,8 +143,25 @@ export class Gateway {
     };
   }
 
+  /** What there is to know of its work now. */
+  observe(observe: Observe): void {
+    observeMqtt(observe, this.stats);
+  }
+
   async #deliver(command: CommandMessage): ReturnType<GatewayLink["deliver"]> {
-    return (await this.#listener?.deliver(command)) ?? { outcome: "none" };
+    const { tracer } = this.#parts;
+    const { topic, qos, id, trace, ...message } = command;
+    const attributes = {
+      ...attributesOf({ topic, payload: command.payload, qos }),
+      "millrace.effect.id": id,
+    };
+    const span = tracer?.begin("deliver", trace, { attributes });
+    // A device that goes on with the trace finds it where it would put its own.
+    const properties = span && { userProperties: [["traceparent", span.trace] as const] };
+    const sent = { ...message, topic, qos, id, ...(properties && { properties }) };
+    const outcome = (await this.#listener?.deliver(sent)) ?? { outcome: "none" };
+    span?.end({ attributes: { "millrace.outcome": outcome.outcome } });
+    return outcome;
   }
 
   // ---- what the MQTT side asks of us
@@ -167,18 +189,22 @@ export class Gateway {
     };
   }
 
-  async #publish({ client, topic, payload, qos, properties }: Publication): Promise<void> {
+  async #publish(publication: Publication): Promise<void> {
+    const { client, topic, payload, qos, properties } = publication;
+    const { tracer, clock } = this.#parts;
     const props = userProperties(properties?.userProperties);
-    await this.#ingest.write({
-      ns: client.ns,
-      client: client.client,
-      thing: client.thing,
-      topic,
-      payload,
-      qos,
-      props,
-      trace: traceparentOf(props),
-    });
+    const given = traceparentOf(props);
+    const root = tracer?.root("publish", given, { attributes: attributesOf(publication) });
+    const trace = root?.trace ?? given ?? newTrace(() => clock.random());
+    publication.trace = trace;
+    const { ns, client: id, thing } = client;
+    try {
+      await this.#ingest.write({ ns, client: id, thing, topic, payload, qos, props, trace });
+      root?.span?.end();
+    } catch (error) {
+      root?.span?.end({ error: messageOf(error) });
+      throw error;
+    }
   }
 
   /** To the subscribers of other gateways. */
@@ -265,9 +291,23 @@ function userProperties(
   return props;
 }
 
-const traceparent = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-
 function traceparentOf(props: Record<string, string | string[]> | undefined): string | undefined {
   const given = props?.["traceparent"];
-  return typeof given === "string" && traceparent.test(given) ? given : undefined;
+  return typeof given === "string" && isTraceparent(given) ? given : undefined;
+}
+
+/** By the semantic conventions of messaging. */
+function attributesOf({
+  topic,
+  payload,
+  qos,
+  client,
+}: Pick<Publication, "topic" | "payload" | "qos"> & Partial<Publication>): SpanAttributes {
+  return {
+    "messaging.system": "mqtt",
+    "messaging.destination.name": topic,
+    "messaging.message.body.size": payload.length,
+    "millrace.mqtt.qos": qos,
+    ...(client !== undefined && { "messaging.client.id": client.client }),
+  };
 }

@@ -128,9 +128,9 @@ export class PeerListener {
 function serve(request: PeerRequest, service: PeerService, outbox: FrameOutbox<PeerAnswer>): void {
   switch (request.t) {
     case "deliver": {
-      const { n, id, ns, topic, qos } = request;
+      const { n, id, ns, topic, qos, trace } = request;
       const payload = Buffer.from(request.payload, "base64");
-      void service.deliver({ id, ns, topic, qos: qos as 0 | 1, payload }).then(
+      void service.deliver({ id, ns, topic, qos: qos as 0 | 1, payload, trace }).then(
         (outcome) => outbox.push({ t: "outcome", n, ...outcome }),
         () => outbox.push({ t: "outcome", n, outcome: "none" }),
       );

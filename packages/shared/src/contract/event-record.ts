@@ -88,17 +88,24 @@ const parked = z.object({
   effect: id,
 });
 
-/** What an operator does with one instance. Value: a JSON object, with the reason where there is one. */
+/**
+ * What an operator does with one instance. Value: a JSON object, with the reason where there is one; of
+ * `migrate`, the version as `to`, and names of states by names as `map`.
+ */
 const operator = z.object({
   ...stamped,
   kind: z.literal("operator"),
   flow: name,
   key: name,
-  action: z.enum(operatorActions),
+  action: z.enum([...operatorActions, "migrate"]),
   id,
   /** Looked at when it is taken: it is for an instance that is (still) like this. */
   where: z
-    .object({ state: name.optional(), status: z.enum(instanceStatuses).optional() })
+    .object({
+      state: name.optional(),
+      status: z.enum(instanceStatuses).optional(),
+      version: name.optional(),
+    })
     .optional(),
 });
 

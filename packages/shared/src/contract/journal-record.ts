@@ -62,6 +62,8 @@ export interface Cause {
   readonly due?: EpochMs;
   /** What an operator gave as the reason. */
   readonly reason?: string;
+  /** Of a migration: the version before it. */
+  readonly version?: string;
 }
 
 /** One transition of one instance, with its whole state after it. */
@@ -74,24 +76,27 @@ export interface Step {
   readonly instance: Instance;
 }
 
-export type RejectionCode =
-  | "malformed-record"
-  | "bad-payload"
-  | "schema"
-  | "bad-thing"
-  | "bad-key"
-  | "expression"
-  | "no-instance"
-  | "paused"
-  | "unknown-event"
-  | "unknown-version"
-  | "context-too-big"
-  | "step-too-big"
-  | "too-many-effects"
-  | "microsteps"
-  | "bad-effect"
-  | "effect-failed"
-  | "poison";
+export const rejectionCodes = [
+  "malformed-record",
+  "bad-payload",
+  "schema",
+  "bad-thing",
+  "bad-key",
+  "expression",
+  "no-instance",
+  "paused",
+  "unknown-event",
+  "unknown-version",
+  "unknown-state",
+  "context-too-big",
+  "step-too-big",
+  "too-many-effects",
+  "microsteps",
+  "bad-effect",
+  "effect-failed",
+  "poison",
+] as const;
+export type RejectionCode = (typeof rejectionCodes)[number];
 
 /** An input that could not be taken. The instance stays as it was, but for a timer that fired. */
 export interface Rejected {

@@ -21,15 +21,17 @@ export type Decision =
   | { readonly kind: "ignored"; readonly why: Ignored };
 
 /** Why an input changes nothing and is not written down; counted by these names. */
-export type Ignored =
-  | "no-transition"
-  | "repeat"
-  | "outcome-not-awaited"
-  | "timer-gone"
-  | "no-listener"
-  | "unknown-version"
-  | "no-room"
-  | "not-so";
+export const ignoredReasons = [
+  "no-transition",
+  "repeat",
+  "outcome-not-awaited",
+  "timer-gone",
+  "no-listener",
+  "unknown-version",
+  "no-room",
+  "not-so",
+] as const;
+export type Ignored = (typeof ignoredReasons)[number];
 
 export function ignored(why: Ignored): Decision {
   return { kind: "ignored", why };

@@ -1,5 +1,5 @@
 import type { Effect, Outcome } from "../contract/effect.ts";
-import type { OperatorAction, OperatorCommand } from "../contract/event-record.ts";
+import type { OperatorCommand } from "../contract/event-record.ts";
 import type { Bindings } from "../contract/instance.ts";
 import type { Json, JsonObject } from "../contract/json.ts";
 import type { RejectionCode } from "../contract/journal-record.ts";
@@ -78,7 +78,7 @@ export interface ParkedInput extends FromLog {
 /** What an operator does with an instance. */
 export interface OperatorInput extends FromLog {
   readonly kind: "operator";
-  readonly action: OperatorAction;
+  readonly action: OperatorCommand["action"];
   readonly id: string;
   readonly where: OperatorCommand["where"];
   readonly payload: JsonObject;

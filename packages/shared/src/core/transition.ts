@@ -7,7 +7,7 @@ import {
   rebinds,
   type Timer,
 } from "../contract/instance.ts";
-import type { Json, JsonObject } from "../contract/json.ts";
+import type { Json } from "../contract/json.ts";
 import type { Cause, Step } from "../contract/journal-record.ts";
 import type { InstanceRef } from "../contract/names.ts";
 import type { EpochMs } from "../contract/time.ts";
@@ -114,21 +114,9 @@ class Transition {
 
   #prepareScope(): void {
     const { flow, before, to, event, levels, at, change } = this.#turn;
-    const thing = before?.thing ?? change.thing ?? to.key;
-    const { scope } = flow;
-    scope.thing = this.#world.thing(to.ns, thing);
-    if (flow.roles !== undefined) scope.roles = this.#things();
-    scope.key = to.key;
-    scope.start = event ?? {};
-    scope.topic = levels;
-    scope.now = at;
-    scope.budget.renew();
-  }
-
-  #things(): JsonObject {
-    const { before, to, change } = this.#turn;
-    const bound = Object.entries(change.things ?? before?.things ?? {});
-    return Object.fromEntries(bound.map(([role, name]) => [role, this.#world.thing(to.ns, name)]));
+    const thing = before?.thing ?? change.thing;
+    const things = change.things ?? before?.things;
+    prepareScope(flow, { to, thing, things, event, levels, at }, this.#world);
   }
 
   #gather(actions: readonly Action[]): void {
@@ -314,6 +302,29 @@ class Transition {
     const detail = `context and owed effects would be ${bytes} bytes; ${max} is the most`;
     throw new Refusal("context-too-big", detail);
   }
+}
+
+/** What the expressions of a machine are to see. */
+export function prepareScope(
+  { scope, roles }: Flow,
+  { to, thing = to.key, things = {}, event, levels, at }: Seen,
+  world: World,
+): void {
+  scope.thing = world.thing(to.ns, thing);
+  if (roles !== undefined) {
+    const bound = Object.entries(things);
+    scope.roles = Object.fromEntries(bound.map(([role, name]) => [role, world.thing(to.ns, name)]));
+  }
+  scope.key = to.key;
+  scope.start = event ?? {};
+  scope.topic = levels;
+  scope.now = at;
+  scope.budget.renew();
+}
+
+interface Seen extends Pick<Turn, "to" | "event" | "levels" | "at"> {
+  readonly thing: string | undefined;
+  readonly things: Bindings | undefined;
 }
 
 function statusOf(snapshot: Snapshot, before: Instance | undefined): Instance["status"] {

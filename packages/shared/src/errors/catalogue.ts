@@ -30,6 +30,9 @@ export const catalogue = {
   "STATE-004": { title: "the store belongs to another log", retry: "after-repair" },
   "STATE-005": { title: "the store is being rebuilt", retry: "later" },
   "FLOW-001": { title: "a flow file cannot be read", retry: "after-repair" },
+  "FLOW-002": { title: "what was to be published has faults", retry: "after-repair" },
+  "FLOW-003": { title: "this flow comes from somewhere else", retry: "after-repair" },
+  "FLOW-004": { title: "a flow module yields no flow", retry: "after-repair" },
   "API-001": { title: "there is no such thing here", retry: "never" },
   "API-002": { title: "the request is not valid", retry: "never" },
   "API-003": { title: "the request carries no valid token", retry: "after-repair" },
@@ -68,6 +71,9 @@ export interface ErrorFacts {
   "STATE-004": { expected: string; found: string };
   "STATE-005": { partition: number; at: number; until: number };
   "FLOW-001": { file: string; cause: string };
+  "FLOW-002": { faults: readonly object[] };
+  "FLOW-003": { flow: string; origin: string };
+  "FLOW-004": { file: string; cause: string };
   "API-001": { what: string };
   "API-002": { field: string; problem: string };
   "API-003": Record<string, never>;

@@ -5,10 +5,13 @@ import type { Flow } from "./flow.ts";
 import { compilePublished } from "./load.ts";
 import { Router } from "./routing.ts";
 
+/** The origin of flows that were published by the API. */
+export const API_ORIGIN = "api";
+
 /** What the registry says of one flow. */
 export interface CatalogueEntry {
   readonly flow: Flow;
-  /** The folder it came from. */
+  /** The folder it came from, or `api`. */
   readonly origin: string;
   /** Whether new instances may begin. */
   readonly retired: boolean;
@@ -71,6 +74,15 @@ export class Catalogue {
   current(ns: string, name: string): Flow | undefined {
     const entry = this.#current.get(`${ns}/${name}`);
     return entry === undefined || entry.retired ? undefined : entry.flow;
+  }
+
+  /** All versions of a flow, in the order in which they were first published. */
+  versionsOf(ns: string, name: string): readonly Flow[] {
+    return [...this.#versions.values()].filter((flow) => flow.ns === ns && flow.name === name);
+  }
+
+  entry(ns: string, name: string): CatalogueEntry | undefined {
+    return this.#current.get(`${ns}/${name}`);
   }
 
   entries(): readonly CatalogueEntry[] {

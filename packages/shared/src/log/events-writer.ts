@@ -1,6 +1,11 @@
+import { type Traceparent, traceParts } from "../contract/trace.ts";
 import { isOperational } from "../errors/operational.ts";
 import { type Clock, randomName } from "../ports/clock.ts";
 import type { Appended, EventLog, NewRecord } from "../ports/event-log.ts";
+import type { Tracer } from "../ports/tracer.ts";
+import { recordAppend } from "../telemetry/append-spans.ts";
+import { Histogram } from "../telemetry/histogram.ts";
+import type { Observe } from "../telemetry/observe.ts";
 
 /**
  * The one way into the `events` log for everything in a process: what devices publish, what people
@@ -31,8 +36,12 @@ const defaultEventsWriterOptions: EventsWriterOptions = {
   repeatMs: 200,
 };
 
+const DESTINATION = { "messaging.destination.name": "events" };
+
 interface Waiting {
   readonly record: NewRecord;
+  /** Set where it is sampled, and there is a tracer. */
+  readonly trace: Traceparent | undefined;
   readonly bytes: number;
   readonly resolve: (appended: Appended) => void;
   readonly reject: (error: unknown) => void;
@@ -48,15 +57,26 @@ export class EventsWriter {
   readonly name: string;
   readonly #log: EventLog;
   readonly #clock: Clock;
+  readonly #tracer: Tracer | undefined;
   readonly #options: EventsWriterOptions;
   readonly #queues: Queue[];
   readonly #relief = new Set<() => void>();
+  readonly #durations = new Histogram();
+  #repeats = 0;
   #n = 0;
   #queuedBytes = 0;
   #wasCongested = false;
   #closed = false;
 
-  constructor(log: EventLog, clock: Clock, options: Partial<EventsWriterOptions> = {}) {
+  constructor(
+    log: EventLog,
+    clock: Clock,
+    {
+      tracer,
+      ...options
+    }: Partial<EventsWriterOptions> & { readonly tracer?: Tracer | undefined } = {},
+  ) {
+    this.#tracer = tracer;
     this.#log = log;
     this.#clock = clock;
     this.#options = { ...defaultEventsWriterOptions, ...options };
@@ -74,6 +94,13 @@ export class EventsWriter {
     return this.#queuedBytes;
   }
 
+  /** What there is to know of its work now. */
+  observe(observe: Observe): void {
+    observe("millrace.events.queued", this.#queuedBytes);
+    observe("millrace.events.append.duration", this.#durations);
+    observe("millrace.events.append.repeats", this.#repeats);
+  }
+
   get congested(): boolean {
     return this.#queuedBytes > this.#options.queueBytesMax;
   }
@@ -83,14 +110,18 @@ export class EventsWriter {
     this.#relief.add(call);
   }
 
-  /** @throws OperationalError LOG-003 when the log will never take it */
-  write(partition: number, record: NewRecord): Promise<Appended> {
+  /**
+   * @param trace what the append is a part of
+   * @throws OperationalError LOG-003 when the log will never take it
+   */
+  write(partition: number, record: NewRecord, trace?: Traceparent): Promise<Appended> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(new Error("the writer is closed"));
       const queue = this.#queues[partition];
       if (queue === undefined) return reject(new RangeError(`no partition ${partition}`));
       const bytes = sizeOf(record);
-      queue.waiting.push({ record, bytes, resolve, reject });
+      const sampled = this.#tracer !== undefined && traceParts(trace)?.sampled ? trace : undefined;
+      queue.waiting.push({ record, trace: sampled, bytes, resolve, reject });
       this.#queuedBytes += bytes;
       if (this.congested) this.#wasCongested = true;
       if (queue.busy) return;
@@ -103,7 +134,15 @@ export class EventsWriter {
   async #drain(partition: number, queue: Queue): Promise<void> {
     while (queue.waiting.length > 0) {
       const batch = this.#cut(queue);
-      await this.#appendUntilAnswered(partition, batch);
+      const traces = batch.flatMap(({ trace }) => trace ?? []);
+      const facts = { ...DESTINATION, "messaging.destination.partition.id": String(partition) };
+      await recordAppend(
+        this.#tracer,
+        "append events",
+        traces,
+        { ...facts, "messaging.batch.message_count": batch.length },
+        () => this.#appendUntilAnswered(partition, batch),
+      );
       for (const { bytes } of batch) this.#queuedBytes -= bytes;
       this.#relieve();
     }
@@ -124,9 +163,11 @@ export class EventsWriter {
 
   async #appendUntilAnswered(partition: number, batch: readonly Waiting[]): Promise<void> {
     const records = batch.map(({ record }) => record);
+    const sentMs = this.#clock.monotonicMs();
     for (;;) {
       try {
         const appended = await this.#log.append("events", partition, records);
+        this.#durations.observeMs(this.#clock.monotonicMs() - sentMs);
         for (const [i, { resolve }] of batch.entries()) {
           resolve({ offset: appended.offset + i, time: appended.time });
         }
@@ -134,6 +175,7 @@ export class EventsWriter {
       } catch (error) {
         if (isOperational(error, "LOG-003")) return this.#refuse(partition, batch, error);
         if (this.#closed) return rejectAll(batch, error);
+        this.#repeats += 1;
         await new Promise<void>((resolve) => this.#clock.after(this.#options.repeatMs, resolve));
       }
     }

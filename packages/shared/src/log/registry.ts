@@ -1,5 +1,6 @@
 import { parseHeader } from "../contract/header.ts";
 import { parseRegistryRecord, type RegistryRecord } from "../contract/registry-record.ts";
+import type { EpochMs } from "../contract/time.ts";
 import { isOperational } from "../errors/operational.ts";
 import type { Catalogue } from "../flow/catalogue.ts";
 import { type Clock, randomName, sleep } from "../ports/clock.ts";
@@ -20,7 +21,7 @@ export class Registry {
   readonly #clock: Clock;
   readonly #catalogue: Catalogue;
   readonly #writer: string;
-  readonly #stamps = new Map<string, number>();
+  readonly #repeats = new Repeats();
   readonly #waiting = new Set<() => void>();
   #n = 0;
   #appending: Promise<unknown> = Promise.resolve();
@@ -80,24 +81,51 @@ export class Registry {
 
   #take(records: readonly LogRecord[]): void {
     for (const { offset, header, value } of records) {
-      const repeat = this.#isRepeat(header);
+      const repeat = this.#repeats.has(header);
       this.#catalogue.apply(offset, repeat ? undefined : parseRegistryRecord(value));
     }
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
   }
 
-  #isRepeat(text: string | undefined): boolean {
-    const { w, n } = (parseHeader(text) ?? {}) as { w?: unknown; n?: unknown };
+  async stop(): Promise<void> {
+    await this.#stop?.();
+  }
+}
+
+/** Which records were seen before, by their stamps. */
+class Repeats {
+  readonly #stamps = new Map<string, number>();
+
+  /** Takes note of a record's stamp. @returns whether it came before */
+  has(header: string | undefined): boolean {
+    const { w, n } = (parseHeader(header) ?? {}) as { w?: unknown; n?: unknown };
     if (typeof w !== "string" || typeof n !== "number") return false;
     if (n <= (this.#stamps.get(w) ?? 0)) return true;
     this.#stamps.set(w, n);
     return false;
   }
+}
 
-  async stop(): Promise<void> {
-    await this.#stop?.();
+/** A record of the registry, and when the log took it. */
+export interface RegistryEntry {
+  readonly offset: number;
+  readonly time: EpochMs;
+  readonly record: RegistryRecord;
+}
+
+/** Reads what the registry holds now, repeats and what is no record of ours left out. */
+export async function readRegistry(log: EventLog): Promise<readonly RegistryEntry[]> {
+  const { start, end } = await log.bounds("registry", 0);
+  const repeats = new Repeats();
+  const entries: RegistryEntry[] = [];
+  for await (const batch of log.read("registry", 0, start, end)) {
+    for (const { offset, time, header, value } of batch) {
+      const record = repeats.has(header) ? undefined : parseRegistryRecord(value);
+      if (record !== undefined) entries.push({ offset, time, record });
+    }
   }
+  return entries;
 }
 
 function batchesOf(records: readonly NewRecord[]): NewRecord[][] {

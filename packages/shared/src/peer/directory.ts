@@ -1,6 +1,7 @@
 import { TopicTrie } from "../mqtt/topic-trie.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { SessionStore } from "../ports/session-store.ts";
+import type { Observe } from "../telemetry/observe.ts";
 import type { ForwardedPublish, GatewayLink, Gateways } from "./gateways.ts";
 import { PeerLink } from "./link.ts";
 
@@ -23,10 +24,13 @@ export class GatewayDirectory implements Gateways {
   readonly #tries = new Map<string, TopicTrie<GatewayLink>>();
   readonly #listeners = new Set<(ns: string, filter: string) => void>();
   #cancelLook: (() => void) | undefined;
+  /** When it was last heard who is there. */
+  #lookedMs: number;
   #stopped = false;
 
   constructor(options: DirectoryOptions) {
     this.#options = options;
+    this.#lookedMs = options.clock.monotonicMs();
   }
 
   async start(): Promise<void> {
@@ -37,6 +41,7 @@ export class GatewayDirectory implements Gateways {
   async #look(): Promise<void> {
     try {
       this.#follow(await this.#options.sessions.gateways());
+      this.#lookedMs = this.#options.clock.monotonicMs();
     } catch (error) {
       this.#options.onTrouble(error);
     }
@@ -70,6 +75,16 @@ export class GatewayDirectory implements Gateways {
       },
     });
     return link;
+  }
+
+  /** What there is to know of the other gateways now. */
+  observe(observe: Observe): void {
+    const all = [...this.#links.values()];
+    const connected = all.filter((link) => link.connected).length;
+    observe("millrace.peers", connected, { state: "connected" });
+    observe("millrace.peers", all.length - connected, { state: "lost" });
+    const ageMs = this.#options.clock.monotonicMs() - this.#lookedMs;
+    observe("millrace.knowledge.age", ageMs / 1_000, { of: "gateways" });
   }
 
   /** A filter has its first subscriber at a gateway. */

@@ -1,3 +1,4 @@
+import type { Traceparent } from "../contract/trace.ts";
 import type { PeerProperties } from "./messages.ts";
 
 /**
@@ -14,6 +15,8 @@ export interface CommandMessage {
   readonly qos: 0 | 1;
   /** The effect's id: a gateway applies it once, and sends it as MQTT 5 Correlation Data. */
   readonly id: string;
+  /** What its delivery is a part of, where that is recorded. */
+  readonly trace?: Traceparent | undefined;
 }
 
 /**

@@ -49,6 +49,10 @@ export class PeerLink implements GatewayLink {
     this.#connect();
   }
 
+  get connected(): boolean {
+    return this.#open;
+  }
+
   get url(): string {
     return this.#options.url;
   }
@@ -136,7 +140,7 @@ export class PeerLink implements GatewayLink {
     this.#options.events.removed(ns, filter);
   }
 
-  deliver({ ns, topic, payload, qos, id }: CommandMessage): Promise<CommandOutcome> {
+  deliver({ ns, topic, payload, qos, id, trace }: CommandMessage): Promise<CommandOutcome> {
     if (!this.#open) return Promise.resolve({ outcome: "none" });
     this.#n += 1;
     const n = this.#n;
@@ -150,6 +154,7 @@ export class PeerLink implements GatewayLink {
         topic,
         qos,
         payload: payload.toString("base64"),
+        ...(trace !== undefined && { trace }),
       });
     });
   }

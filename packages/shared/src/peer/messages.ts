@@ -32,7 +32,13 @@ const addressed = {
 /** What a peer asks of a gateway. */
 const request = z.discriminatedUnion("t", [
   /** Hand over a command; answered by `outcome` with the same `n`. */
-  z.object({ t: z.literal("deliver"), n: z.int(), id: z.string(), ...addressed }),
+  z.object({
+    t: z.literal("deliver"),
+    n: z.int(),
+    id: z.string(),
+    ...addressed,
+    trace: name.optional(),
+  }),
   /** A device's publish, for subscribers there; not answered. */
   z.object({
     t: z.literal("publish"),

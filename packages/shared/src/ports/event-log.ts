@@ -104,6 +104,8 @@ export interface EventLog {
   ): Promise<() => Promise<void>>;
   subscribe(topic: Topic, group: string, events: SubscriptionEvents): Promise<Subscription>;
   bounds(topic: Topic, partition: number): Promise<Bounds>;
+  /** Where each partition of a topic ends, by its number. */
+  ends(topic: Topic): Promise<readonly number[]>;
   /** The last bookmark of a group. */
   bookmarked(
     topic: Topic,

@@ -27,7 +27,7 @@ import { Leaders } from "./leaders.ts";
 import { RangeReader } from "./range-reader.ts";
 import { letGo, Sockets } from "./sockets.ts";
 import { KafkaSubscription } from "./subscription.ts";
-import { ensureTopics, newLogId } from "./topics.ts";
+import { ensureTopics, newLogId, noLog, topicBounds } from "./topics.ts";
 
 export interface KafkaLogOptions {
   readonly url: string;
@@ -36,6 +36,8 @@ export interface KafkaLogOptions {
   /** Of `events` and `journal`, where they have to be made; those that are there must have as many. */
   readonly partitions: number | undefined;
   readonly allow: ReadonlySet<string>;
+  /** Whether the log has to be there, for one who only reads: nothing is made. */
+  readonly existing?: boolean;
   readonly clock: Clock;
   readonly line: KafkaLine;
 }
@@ -84,7 +86,8 @@ export class KafkaLog implements EventLog {
     const connected = await connect(options, address);
     try {
       const { admin, leaders } = connected;
-      const wanted = { ...options, partitions: options.partitions ?? PARTITIONS };
+      const { existing = false } = options;
+      const wanted = { ...options, existing, partitions: options.partitions ?? PARTITIONS };
       const partitions = await waitOut(options.clock, () => ensureTopics(admin, wanted));
       await waitOut(options.clock, () => leaders.refresh());
       const probe = new KafkaLog(options, connected, "", partitions);
@@ -113,6 +116,7 @@ export class KafkaLog implements EventLog {
           if (record?.kind === "log") return record;
         }
       }
+      if (this.#options.existing === true) throw noLog("the registry has no record of it");
       const value = JSON.stringify({ v: 1, kind: "log", id: newLogId(), partitions });
       const record = { key: null, header: '{"v":1,"kind":"log"}', value };
       await this.append("registry", 0, [record]).catch((error: unknown) => {
@@ -237,10 +241,17 @@ export class KafkaLog implements EventLog {
   }
 
   async bounds(topic: Topic, partition: number): Promise<Bounds> {
-    const offsets = await this.#asked(() => this.#admin.fetchTopicOffsets(this.#name(topic)));
-    const found = offsets.find((one) => one.partition === partition);
-    if (found === undefined) throw new RangeError(`${topic} has no partition ${partition}`);
-    return { start: Number(found.low), end: Number(found.high) };
+    const found = (await this.#offsets(topic))[partition];
+    if (found !== undefined) return found;
+    throw new RangeError(`${topic} has no partition ${partition}`);
+  }
+
+  async ends(topic: Topic): Promise<readonly number[]> {
+    return (await this.#offsets(topic)).map(({ end }) => end);
+  }
+
+  #offsets(topic: Topic): Promise<Bounds[]> {
+    return this.#asked(() => topicBounds(this.#admin, this.#name(topic)));
   }
 
   async bookmarked(
@@ -257,12 +268,8 @@ export class KafkaLog implements EventLog {
   }
 
   async truncate(topic: Topic, partition: number, before: number): Promise<void> {
-    await this.#asked(() =>
-      this.#admin.deleteTopicRecords({
-        topic: this.#name(topic),
-        partitions: [{ partition, offset: String(before) }],
-      }),
-    );
+    const cut = { topic: this.#name(topic), partitions: [{ partition, offset: String(before) }] };
+    await this.#asked(() => this.#admin.deleteTopicRecords(cut));
   }
 
   async publish(record: PublishedRecord): Promise<void> {

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import kafkajs, { type Admin, type ITopicMetadata } from "kafkajs";
 import { OperationalError } from "../../errors/operational.ts";
-import type { Topic } from "../../ports/event-log.ts";
+import type { Bounds, Topic } from "../../ports/event-log.ts";
 import { rootOf } from "./broker-errors.ts";
 
 /** Our topics on the brokers: made where they are missing, checked where they are there. */
@@ -12,6 +12,8 @@ export interface TopicsWanted {
   readonly partitions: number;
   /** Risks that the operator has accepted. */
   readonly allow: ReadonlySet<string>;
+  /** Whether they have to be there: then none is made. */
+  readonly existing: boolean;
 }
 
 const topics: readonly Topic[] = ["events", "journal", "registry"];
@@ -35,12 +37,19 @@ const settings = {
 export async function ensureTopics(admin: Admin, wanted: TopicsWanted): Promise<number> {
   const existing = new Set(await admin.listTopics());
   const missing = topics.filter((topic) => !existing.has(wanted.prefix + topic));
+  if (missing.length > 0 && wanted.existing)
+    throw noLog(`there is no topic ${wanted.prefix}${missing[0]}`);
   if (missing.length > 0) await makeTopics(admin, wanted, missing);
   const metadata = await metadataOf(admin, wanted.prefix);
   refuseFewReplicas(metadata, wanted.allow);
   await refuseSettings(admin, wanted);
   const counts = metadata.map(({ name, partitions }) => ({ name, count: partitions.length }));
   return agree(counts, wanted.prefix);
+}
+
+/** What a reader says that is not to make a log. */
+export function noLog(cause: string): OperationalError<"LOG-001"> {
+  return new OperationalError("LOG-001", { what: "the log", cause }, `there is no log: ${cause}`);
 }
 
 async function makeTopics(
@@ -147,4 +156,12 @@ function agree(counts: readonly { name: string; count: number }[], prefix: strin
 
 export function newLogId(): string {
   return randomBytes(9).toString("base64url");
+}
+
+/** Where each partition of a topic begins and ends, by its number. */
+export async function topicBounds(admin: Admin, topic: string): Promise<Bounds[]> {
+  const found = await admin.fetchTopicOffsets(topic);
+  return found
+    .sort((a, b) => a.partition - b.partition)
+    .map(({ low, high }) => ({ start: Number(low), end: Number(high) }));
 }

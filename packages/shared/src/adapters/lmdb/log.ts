@@ -220,6 +220,14 @@ export class LmdbLog implements EventLog, LocalLog {
     return { start, end: flushed };
   }
 
+  async ends(topic: Topic): Promise<readonly number[]> {
+    const count = topic === "registry" ? 1 : this.partitions;
+    return Array.from(
+      { length: count },
+      (_, partition) => this.#partition(topic, partition).flushed,
+    );
+  }
+
   /** Whole appends go; the log begins at `before` all the same. */
   async truncate(topic: Topic, partition: number, before: number): Promise<void> {
     const log = this.#partition(topic, partition);

@@ -105,6 +105,14 @@ export class MemoryLog implements EventLog {
     return this.#server.bounds(topic, partition);
   }
 
+  async ends(topic: Topic): Promise<readonly number[]> {
+    const count = topic === "registry" ? 1 : this.partitions;
+    return Array.from(
+      { length: count },
+      (_, partition) => this.#server.bounds(topic, partition).end,
+    );
+  }
+
   async bookmarked(
     _topic: Topic,
     group: string,

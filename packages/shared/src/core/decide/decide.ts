@@ -4,6 +4,7 @@ import type { Input } from "../input.ts";
 import type { Decision } from "../decision.ts";
 import type { World } from "../world.ts";
 import { decideDeviceEvent } from "./device-event.ts";
+import { decideMigrate } from "./migrate.ts";
 import { decideOperator } from "./operator.ts";
 import { decideParked } from "./parked.ts";
 import { decideResult } from "./result.ts";
@@ -27,7 +28,9 @@ export function decide(instance: Instance | undefined, input: Input, world: Worl
     case "parked":
       return decideParked(instance, input, world);
     case "operator":
-      return decideOperator(instance, input);
+      return input.action === "migrate"
+        ? decideMigrate(instance, input, world)
+        : decideOperator(instance, input, input.action);
     case "timer":
       return decideTimer(instance, input, world);
     default:

@@ -14,8 +14,12 @@ const becomes: Readonly<Record<OperatorAction, InstanceStatus>> = {
  * An operator pauses, resumes or cancels an instance. The machine does not hear of it: no exit action
  * runs. What does not apply to the instance as it is by now changes nothing.
  */
-export function decideOperator(instance: Instance | undefined, input: OperatorInput): Decision {
-  const { action, at, offset, where } = input;
+export function decideOperator(
+  instance: Instance | undefined,
+  input: OperatorInput,
+  action: OperatorAction,
+): Decision {
+  const { at, offset, where } = input;
   if (instance === undefined || isEnded(instance)) return ignored("not-so");
   if (offset <= instance.in || instance.ids?.includes(input.id)) return ignored("repeat");
   const status = becomes[action];
