@@ -1,5 +1,4 @@
 import type { RebuildProgress } from "@millrace/engine/query/rebuild";
-import { messageOf } from "@millrace/shared/errors/operational";
 import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
 import { loadConfig } from "../config/load.ts";
@@ -34,18 +33,18 @@ async function rebuildAll({
   ...flags
 }: RebuildFlags): Promise<void> {
   const config = loadConfig({ flags, env: process.env, file });
-  const [{ Closing }, { openInstallation }, { createLogger }, { rebuild }, { randomName }] =
+  const [{ Lifetime }, { openInstallation }, { createLogger }, { rebuild }, { randomName }] =
     await Promise.all([
-      import("../compose/closing.ts"),
+      import("../compose/lifetime.ts"),
       import("../compose/installation.ts"),
       import("../compose/logger.ts"),
       import("@millrace/engine/query/rebuild"),
       import("@millrace/shared/ports/clock"),
     ]);
   const line = createLogger("warn", "rebuild");
-  const closing = new Closing();
+  const lifetime = new Lifetime(line);
   try {
-    const { log, store, clock } = await openInstallation(config, line, closing);
+    const { log, store, clock } = await openInstallation(config, line, lifetime);
     const all = Array.from({ length: log.partitions }, (_, partition) => partition);
     const missing = only?.find((one) => !all.includes(one));
     if (missing !== undefined)
@@ -65,9 +64,7 @@ async function rebuildAll({
     await Promise.all(Array.from({ length: AT_ONCE }, work));
     display.end();
   } finally {
-    await closing.end((what, error) =>
-      line("warn", "while closing", { what, why: messageOf(error) }),
-    );
+    await lifetime.end();
   }
 }
 

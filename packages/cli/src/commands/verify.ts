@@ -1,7 +1,6 @@
 import type { Difference, Summary, Undecided } from "@millrace/engine/query/verify/report";
 import type { VerifyProgress } from "@millrace/engine/query/verify/verify";
 import { parseDurationMs } from "@millrace/shared/contract/time";
-import { messageOf } from "@millrace/shared/errors/operational";
 import type { Flow } from "@millrace/shared/flow/flow";
 import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
@@ -39,18 +38,18 @@ export function verifyCommand(): Command {
 async function verifyAll(given: VerifyFlags): Promise<void> {
   const { config: file, since, until, flow, namespace, key, with: other, json, ...flags } = given;
   const config = loadConfig({ flags, env: process.env, file });
-  const [{ Closing }, { openLog }, { createLogger }, { verify }] = await Promise.all([
-    import("../compose/closing.ts"),
+  const [{ Lifetime }, { openLog }, { createLogger }, { verify }] = await Promise.all([
+    import("../compose/lifetime.ts"),
     import("../compose/installation.ts"),
     import("../compose/logger.ts"),
     import("@millrace/engine/query/verify/verify"),
   ]);
   const version = other === undefined ? undefined : await readVersion(other, flow);
   const line = createLogger("warn", "verify");
-  const closing = new Closing();
+  const lifetime = new Lifetime(line);
   const display = new Display(json === true, version !== undefined);
   try {
-    const log = await openLog(config, line, closing);
+    const log = await openLog(config, line, lifetime);
     const summary = await verify(log, {
       range: { since, until },
       ...(namespace !== undefined && { ns: namespace }),
@@ -67,9 +66,7 @@ async function verifyAll(given: VerifyFlags): Promise<void> {
       throw new CommandFailed(`${count} out otherwise`, exitCodes.failed);
     }
   } finally {
-    await closing.end((what, error) =>
-      line("warn", "while closing", { what, why: messageOf(error) }),
-    );
+    await lifetime.end();
   }
 }
 

@@ -18,7 +18,7 @@ import type { Tracer } from "@millrace/shared/ports/tracer";
 import type { SessionStore } from "@millrace/shared/ports/session-store";
 import type { StateStore } from "@millrace/shared/ports/state-store";
 import type { Config } from "../config/settings.ts";
-import type { Closing } from "./closing.ts";
+import type { Lifetime } from "./lifetime.ts";
 import type { Line } from "./logger.ts";
 
 /** What every role of a process works on: the three ports, and what is folded from the registry. */
@@ -37,34 +37,37 @@ export interface Installation {
 /**
  * Opens the servers, or the folder, that the settings name.
  *
- * @param closing is told how all of it is ended, as far as it came
+ * @param lifetime is told how all of it is ended, as far as it came
  * @throws OperationalError
  */
 export async function openInstallation(
   config: Config,
   line: Line,
-  closing: Closing,
+  lifetime: Lifetime,
   tracer?: Tracer,
 ): Promise<Installation> {
   const clock = systemClock;
-  const { log, store, sessions, storeConnected } = await openPorts(config, clock, line, closing);
+  const { log, store, sessions, storeConnected } = await openPorts(config, clock, line, lifetime);
   const catalogue = new Catalogue(log.partitions, (flow, why) => {
     line("error", "a published flow cannot be compiled by this version", { flow, why });
   });
   const registry = new Registry(log, catalogue, clock);
   const events = new EventsWriter(log, clock, { tracer });
-  closing.add("events", () => events.close());
-  await registry.start();
-  closing.add("registry", () => registry.stop());
+  lifetime.add("events", () => events.close());
+  await lifetime.open(
+    "registry",
+    () => registry.start(),
+    () => registry.stop(),
+  );
   return { clock, log, store, sessions, catalogue, registry, events, storeConnected };
 }
 
 /** Opens the log alone, for one who reads it: it has to be there, and stays as it is. */
-export async function openLog(config: Config, line: Line, closing: Closing): Promise<EventLog> {
-  if (!config.logUrl.startsWith("file:")) return await openKafka(config, line, closing, true);
+export async function openLog(config: Config, line: Line, lifetime: Lifetime): Promise<EventLog> {
+  if (!config.logUrl.startsWith("file:")) return await openKafka(config, line, lifetime, true);
   const folder = config.logUrl.slice("file:".length);
   if (!existsSync(join(folder, "data.mdb"))) throw noFolder(folder);
-  return (await openFolder(config, closing)).log;
+  return (await openFolder(config, lifetime)).log;
 }
 
 function noFolder(folder: string): OperationalError<"START-004"> {
@@ -83,63 +86,65 @@ async function openPorts(
   config: Config,
   clock: Clock,
   line: Line,
-  closing: Closing,
+  lifetime: Lifetime,
 ): Promise<Ports> {
   const { logUrl, stateUrl } = config;
   if (logUrl.startsWith("file:")) {
-    const { environment, log } = await openFolder(config, closing);
+    const { environment, log } = await openFolder(config, lifetime);
     if (stateUrl === logUrl) {
       const store = new LmdbStateStore(environment);
-      closing.add("store", () => store.close());
+      lifetime.add("store", () => store.close());
       const sessions = new MemorySessionStore(clock);
       return { log, store, sessions, storeConnected: () => true };
     }
-    return { log, ...(await openRedis(config, log.partitions, line, closing)) };
+    return { log, ...(await openRedis(config, log.partitions, line, lifetime)) };
   }
-  const log = await openKafka(config, line, closing, false);
-  return { log, ...(await openRedis(config, log.partitions, line, closing)) };
+  const log = await openKafka(config, line, lifetime, false);
+  return { log, ...(await openRedis(config, log.partitions, line, lifetime)) };
 }
 
 async function openFolder(
   { logUrl, partitions }: Config,
-  closing: Closing,
+  lifetime: Lifetime,
 ): Promise<{ readonly environment: Environment; readonly log: EventLog }> {
-  const environment = await openEnvironment(logUrl.slice("file:".length));
-  closing.add("folder", () => environment.close());
-  const log = await LmdbLog.open(environment, systemClock, partitions);
-  closing.add("log", () => log.close());
+  const environment = await lifetime.open(
+    "folder",
+    () => openEnvironment(logUrl.slice("file:".length)),
+    (environment) => environment.close(),
+  );
+  const log = await lifetime.open(
+    "log",
+    () => LmdbLog.open(environment, systemClock, partitions),
+    (log) => log.close(),
+  );
   return { environment, log };
 }
 
 async function openKafka(
   { logUrl, topicPrefix, partitions, allow }: Config,
   line: Line,
-  closing: Closing,
+  lifetime: Lifetime,
   existing: boolean,
 ): Promise<EventLog> {
-  const log = await KafkaLog.open({
-    url: logUrl,
-    prefix: topicPrefix,
-    partitions,
-    allow,
-    existing,
-    clock: systemClock,
-    line,
-  });
-  closing.add("log", () => log.close());
-  return log;
+  const clock = systemClock;
+  const open = { url: logUrl, prefix: topicPrefix, partitions, allow, existing, clock, line };
+  return await lifetime.open(
+    "log",
+    () => KafkaLog.open(open),
+    (log) => log.close(),
+  );
 }
 
 async function openRedis(
   { stateUrl, topicPrefix, allow }: Config,
   partitions: number,
   line: Line,
-  closing: Closing,
+  lifetime: Lifetime,
 ): Promise<Omit<Ports, "log">> {
   let connected = true;
-  const redis = await connectRedis(stateUrl, {
+  const hooks = {
     allow,
-    onLost: (why) => {
+    onLost: (why: string) => {
       connected = false;
       line("warn", "the store cannot be reached; waiting for it", { why });
     },
@@ -147,8 +152,12 @@ async function openRedis(
       connected = true;
       line("info", "the store is back");
     },
-  });
-  closing.add("store", () => redis.close());
+  };
+  const redis = await lifetime.open(
+    "store",
+    () => connectRedis(stateUrl, hooks),
+    (redis) => redis.close(),
+  );
   const prefix = topicPrefix.replace(/\.$/, "");
   const store = new RedisStateStore(redis.client, { prefix, partitions });
   const sessions = new RedisSessionStore(redis.client, prefix);

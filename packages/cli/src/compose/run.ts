@@ -14,10 +14,10 @@ import type { Tracer } from "@millrace/shared/ports/tracer";
 import { sleep, systemClock } from "@millrace/shared/ports/clock";
 import { takeHungOn } from "../watchdog/hung-on.ts";
 import type { Config } from "../config/settings.ts";
-import { Closing } from "./closing.ts";
 import { FlowFolder } from "./flow-folder.ts";
 import { startHealthServer } from "./health-server.ts";
 import { type Installation, openInstallation } from "./installation.ts";
+import { Lifetime } from "./lifetime.ts";
 import type { Line } from "./logger.ts";
 import { ProcessMetrics } from "./metrics.ts";
 import { openTelemetry } from "./telemetry.ts";
@@ -63,27 +63,25 @@ export async function run(
   line: Line,
   inHand: InHand,
 ): Promise<Running> {
-  const closing = new Closing();
+  const lifetime = new Lifetime(line);
   const running: Roles = {};
-  const end = (): Promise<void> =>
-    closing.end((what, error) => line("warn", "while stopping", { what, why: messageOf(error) }));
   const stop = async (): Promise<void> => {
     running.draining = true;
     await sleep(systemClock, config.stopDelay);
-    await end();
+    await lifetime.end();
   };
-  const stopping = (): string | undefined => closing.ending;
+  const stopping = (): string | undefined => lifetime.ending;
   try {
     const telemetry = await openTelemetry(config, roles, line);
-    closing.add("telemetry", () => telemetry.stop());
+    lifetime.add("telemetry", () => telemetry.stop());
     const { tracer, process } = telemetry;
-    const installation = await openInstallation(config, line, closing, tracer);
-    const parts = { config, installation, tracer, line, closing };
-    await publishFlows(config, installation, line, closing);
-    const directory = await startDirectory(config, installation, roles, line, closing);
+    const installation = await openInstallation(config, line, lifetime, tracer);
+    const parts = { config, installation, tracer, line, lifetime };
+    await publishFlows(config, installation, line, lifetime);
+    const directory = await startDirectory(config, installation, roles, line, lifetime);
     // It ends after the roles: whoever asks meanwhile hears that they are being stopped.
     let http: HttpServer | undefined = undefined;
-    closing.add("http", () => http?.close());
+    lifetime.add("http", () => http?.close());
     if (roles.includes("engine")) running.engine = await startEngine(parts, inHand);
     if (roles.includes("dispatcher"))
       running.dispatcher = await startDispatcher(parts, directory.gateways);
@@ -99,7 +97,7 @@ export async function run(
     const mqttPort = running.gateway?.mqttPort;
     return { installation, roles: running, mqttPort, httpPort: http.port, reasons, stop, stopping };
   } catch (error) {
-    await end();
+    await lifetime.end();
     throw error;
   }
 }
@@ -110,7 +108,7 @@ interface Parts {
   readonly installation: Installation;
   readonly tracer: Tracer | undefined;
   readonly line: Line;
-  readonly closing: Closing;
+  readonly lifetime: Lifetime;
 }
 
 /** How long a start waits for its partitions; it serves all the same when they take longer. */
@@ -136,12 +134,15 @@ async function publishFlows(
   { flows: folder }: Config,
   { registry, catalogue }: Installation,
   line: Line,
-  closing: Closing,
+  lifetime: Lifetime,
 ): Promise<void> {
   if (folder === undefined) return;
   const flows = new FlowFolder({ folder, registry, catalogue, line });
-  await flows.start();
-  closing.add("flows", () => flows.stop());
+  await lifetime.open(
+    "flows",
+    () => flows.start(),
+    () => flows.stop(),
+  );
 }
 
 /** The gateways there are, and the name of the one in this process. */
@@ -155,7 +156,7 @@ async function startDirectory(
   { sessions, clock }: Installation,
   roles: readonly Role[],
   line: Line,
-  closing: Closing,
+  lifetime: Lifetime,
 ): Promise<Directory> {
   const self = gatewayName(clock);
   const gateways = new GatewayDirectory({
@@ -165,13 +166,16 @@ async function startDirectory(
     ...(roles.includes("gateway") && { self }),
     onTrouble: (error) => line("warn", "gateways cannot be listed", { why: messageOf(error) }),
   });
-  await gateways.start();
-  closing.add("directory of gateways", () => gateways.stop());
+  await lifetime.open(
+    "directory of gateways",
+    () => gateways.start(),
+    () => gateways.stop(),
+  );
   return { gateways, self };
 }
 
 async function startEngine(
-  { config, installation, tracer, line, closing }: Parts,
+  { config, installation, tracer, line, lifetime }: Parts,
   inHand: InHand,
 ): Promise<Engine> {
   const { logUrl, retention: retentionMs, journalBytesMax, lagMax: lagMsMax } = config;
@@ -190,20 +194,23 @@ async function startEngine(
     hungOn: logUrl.startsWith("file:") ? takeHungOn(logUrl.slice("file:".length)) : undefined,
     registryRead: () => registry.read(),
   });
-  await engine.start();
-  closing.add("engine", () => engine.stop());
+  await lifetime.open(
+    "engine",
+    () => engine.start(),
+    () => engine.stop(),
+  );
   return engine;
 }
 
 async function startDispatcher(
-  { config, installation, tracer, line, closing }: Parts,
+  { config, installation, tracer, line, lifetime }: Parts,
   gateways: GatewayDirectory,
 ): Promise<Dispatcher> {
   const { callHosts, secrets: folder } = config;
   const { log, store, clock, events } = installation;
   const hosts = new CallHosts(callHosts);
   const http = new UndiciClient({ allows: hosts.allowsAddress });
-  closing.add("http client", () => http.close());
+  lifetime.add("http client", () => http.close());
   const secrets = folder === undefined ? undefined : new SecretFolder(folder);
   const dispatcher = new Dispatcher({
     log,
@@ -215,13 +222,16 @@ async function startDispatcher(
     calls: { http, hosts, secrets },
     onLine: line,
   });
-  await dispatcher.start();
-  closing.add("dispatcher", () => dispatcher.stop());
+  await lifetime.open(
+    "dispatcher",
+    () => dispatcher.start(),
+    () => dispatcher.stop(),
+  );
   return dispatcher;
 }
 
 async function startGateway(
-  { config, installation, tracer, line, closing }: Parts,
+  { config, installation, tracer, line, lifetime }: Parts,
   { gateways: directory, self }: Directory,
 ): Promise<Gateway> {
   const { log, sessions, catalogue, events, clock } = installation;
@@ -246,7 +256,7 @@ async function startGateway(
     },
     onLine: line,
   });
-  closing.add("gateway", () => gateway.stop(DRAIN_MS));
+  lifetime.add("gateway", () => gateway.stop(DRAIN_MS));
   return gateway;
 }
 
