@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { mutatedSource } from "./test/simulation/mutants/mutated.ts";
 
 /** Suites that need Kafka, Redis or programs of others; the rest is quick and runs first. */
 const integration = [
@@ -12,11 +13,16 @@ const soak = ["test/soak/**/*.soak.ts"];
 /** Our packages as they are written, not as they were last built. */
 const conditions = ["millrace:source", "module", "node", "development|production"];
 
+/** Tests of the tests run with a source that is changed as it is loaded, and is kept nowhere. */
+const mutation = { name: "mutation", enforce: "pre" as const, load: mutatedSource };
+
 export default defineConfig({
+  plugins: [mutation],
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: ["millrace:source", "node", "module-sync"] } },
   test: {
     pool: "forks",
+    fsModuleCache: process.env["MUTANT"] === undefined,
     maxWorkers: 2,
     allowOnly: false,
     bail: 0,

@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 import { quantile, rate, series } from "./queries.ts";
 
-/** An alert of Prometheus. Its page, docs/alerts/NAME.md, says what it means and what to do. */
+/** An alert of Prometheus. Its page, deploy/runbooks/NAME.md, says what it means and what to do. */
 interface Alert {
   readonly name: string;
   /** `critical`: something is not done that should be; `warning`: it soon may not be. */
@@ -204,7 +204,7 @@ export const alerts: readonly Alert[] = [
 ];
 
 const head =
-  "# Made by `npm run observability` from scripts/observability/alerts.ts; do not edit.\n# Each alert has a page of what to do: docs/alerts/NAME.md.\n";
+  "# Made by `npm run observability` from scripts/observability/alerts.ts; do not edit.\n# Each alert has a page of what to do: deploy/runbooks/NAME.md.\n";
 
 /** deploy/prometheus/alerts.yaml */
 export function alertRules(): string {
@@ -213,7 +213,7 @@ export function alertRules(): string {
     expr,
     for: pending,
     labels: { severity },
-    annotations: { summary, runbook: `docs/alerts/${name}.md` },
+    annotations: { summary, runbook: `deploy/runbooks/${name}.md` },
   }));
   const groups = [{ name: "millrace", rules }];
   return head + stringify({ groups }, { lineWidth: 0 });

@@ -24,12 +24,14 @@ describe("what is made from the catalogue of metrics", () => {
 
 describe("the alerts", () => {
   test("have a page each, and no page is left over", () => {
-    const pages = globSync("docs/alerts/*.md", { cwd: root }).map((path) => basename(path, ".md"));
+    const pages = globSync("deploy/runbooks/*.md", { cwd: root }).map((path) =>
+      basename(path, ".md"),
+    );
     expect(pages.sort()).toEqual(alerts.map(({ name }) => name).sort());
   });
 
   test.each(alerts)("$name has a page that says what it means and what to do", (alert) => {
-    const text = readFileSync(join(root, "docs/alerts", `${alert.name}.md`), "utf8");
+    const text = readFileSync(join(root, "deploy/runbooks", `${alert.name}.md`), "utf8");
     expect(text.split("\n", 1)[0]).toBe(`# ${alert.name}: ${alert.summary}`);
     const headings = Array.from(text.matchAll(/^## (.*)$/gm), ([, heading]) => heading);
     expect(headings).toEqual(["What it means", "What to look at", "What to do"]);

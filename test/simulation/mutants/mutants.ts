@@ -1,6 +1,6 @@
 /**
  * The rules of the log protocol, each with what becomes of the product without it: a piece of a source
- * that occurs there once, and what stands in its place. The simulation has to notice each of them.
+ * that occurs there once, and what stands in its place. The simulation, or a directed schedule, has to notice each of them.
  */
 export interface Mutant {
   /** Completes "the product, but …". */
@@ -9,13 +9,22 @@ export interface Mutant {
   readonly file: string;
   readonly snippet: string;
   readonly replacement: string;
-  /** A seed that is known to notice it: `npm run soak -- mutants` finds the first one. */
-  readonly seed: number;
+  readonly noticedBy: Noticer;
 }
+
+/**
+ * What is known to notice it: a seed, of which `npm run soak -- mutants` finds the first; or, where the
+ * simulation meets it too seldom, a schedule of its own.
+ */
+export type Noticer =
+  | { readonly seed: number }
+  /** A test file, from the root. */
+  | { readonly test: string };
 
 const engine = "packages/engine/src/runtime";
 const dispatch = "packages/engine/src/dispatch";
 const shared = "packages/shared/src";
+const scenarios = "test/scenarios";
 
 export const mutants: readonly Mutant[] = [
   {
@@ -24,21 +33,21 @@ export const mutants: readonly Mutant[] = [
     snippet: "const tenure = { epoch, time,",
     replacement:
       "const tenure = { epoch: held.journal.epoch < 0 ? epoch : held.journal.epoch, time,",
-    seed: 1,
+    noticedBy: { seed: 1 },
   },
   {
     name: "a load does not name the position that it expects",
     file: `${shared}/adapters/memory/state-store.ts`,
     snippet: "const fold = this.#held(partition, at);",
     replacement: "const fold = this.#server.partition(partition);",
-    seed: 5,
+    noticedBy: { seed: 5 },
   },
   {
     name: "a search for due timers does not name the position that it expects",
     file: `${shared}/adapters/memory/state-store.ts`,
     snippet: "return pageOf(this.#held(partition, at), range);",
     replacement: "return pageOf(this.#server.partition(partition), range);",
-    seed: 21,
+    noticedBy: { seed: 21 },
   },
   {
     name: "a commit is not checked",
@@ -47,7 +56,7 @@ export const mutants: readonly Mutant[] = [
     const held = fold.journal.offset;
     if (held < from.offset || held > to.offset) throw otherPosition(partition, from, fold.journal);`,
     replacement: "",
-    seed: 3,
+    noticedBy: { seed: 3 },
   },
   {
     name: "a commit is checked by its epoch only",
@@ -55,7 +64,7 @@ export const mutants: readonly Mutant[] = [
     snippet:
       "if (held < from.offset || held > to.offset) throw otherPosition(partition, from, fold.journal);",
     replacement: "",
-    seed: 3,
+    noticedBy: { seed: 3 },
   },
   {
     name: "where an append stands is not looked at",
@@ -63,7 +72,7 @@ export const mutants: readonly Mutant[] = [
     snippet: "if (appended.offset !== this.#nextOffset) {",
     replacement:
       "this.#nextOffset = appended.offset;\n    if (appended.offset !== this.#nextOffset) {",
-    seed: 2,
+    noticedBy: { seed: 2 },
   },
   {
     name: "an owner goes on after an append of which it knows nothing",
@@ -72,28 +81,28 @@ export const mutants: readonly Mutant[] = [
       "if (first === undefined || !tail.every((record, i) => this.#isOurs(record, this.#n + 1 + i))) {",
     replacement:
       "if (first === undefined || !tail.every((record, i) => this.#isOurs(record, this.#n + 1 + i))) {\n      return { offset: from, time: 0 };",
-    seed: 1,
+    noticedBy: { seed: 1 },
   },
   {
     name: "two appends to the journal are under way at once",
     file: `${engine}/tenure.ts`,
     snippet: "await this.#appending;\n    if (this.#ended) return;",
     replacement: "if (this.#ended) return;",
-    seed: 1,
+    noticedBy: { seed: 1 },
   },
   {
     name: "two appends to a partition of events are under way at once",
     file: `${shared}/log/events-writer.ts`,
     snippet: "if (queue.busy) return;",
     replacement: "",
-    seed: 1,
+    noticedBy: { seed: 1 },
   },
   {
     name: "no mark says how far the input is",
     file: `${engine}/tenure.ts`,
     snippet: "const markAt = this.#position.markDueAt(options.markMs);",
     replacement: "const markAt = undefined as number | undefined;",
-    seed: 2,
+    noticedBy: { seed: 2 },
   },
   {
     name: "a mark says nothing of stamps",
@@ -101,7 +110,7 @@ export const mutants: readonly Mutant[] = [
     snippet: "if (pos !== undefined) header.pos = pos as",
     replacement:
       'if (pos !== undefined && kind === "mark") header.pos = { offset: pos.offset, time: pos.time };\n    else if (pos !== undefined) header.pos = pos as',
-    seed: 1,
+    noticedBy: { seed: 1 },
   },
   {
     name: "the store's input is that which is decided",
@@ -109,14 +118,14 @@ export const mutants: readonly Mutant[] = [
     snippet: "this.#committer.add(changes, rejections, this.#writer.bookmark, position);",
     replacement:
       "this.#committer.add(changes, rejections, this.#writer.bookmark, { ...position, offset: this.#position.offset });",
-    seed: 1,
+    noticedBy: { seed: 1 },
   },
   {
     name: "the position passes an event before its copies are acknowledged",
     file: `${engine}/copy.ts`,
     snippet: "if (writes.length > 0) await Promise.all(writes);",
     replacement: "void Promise.all(writes);",
-    seed: 15,
+    noticedBy: { seed: 15 },
   },
   {
     name: "a send is written after later ones",
@@ -124,7 +133,7 @@ export const mutants: readonly Mutant[] = [
     snippet: "await this.#host.events.write(partitionOf(of,",
     replacement:
       "await sleep(this.#host.clock, this.#host.clock.random() * 1_500);\n    await this.#host.events.write(partitionOf(of,",
-    seed: 1,
+    noticedBy: { seed: 1 },
   },
   {
     name: "timers fire by the wall clock",
@@ -132,28 +141,28 @@ export const mutants: readonly Mutant[] = [
     snippet: "return Math.floor(this.#learnt + monotonicMs - this.#learntAt);",
     replacement:
       "return Math.floor(this.#clock.wallMs() + monotonicMs - this.#clock.monotonicMs());",
-    seed: 2,
+    noticedBy: { seed: 2 },
   },
   {
     name: "a timer does not wait for input that has arrived",
     file: `${engine}/agenda.ts`,
     snippet: "return Math.min(this.#parts.logClock.now(), this.#parts.logClock.at(arrived));",
     replacement: "return this.#parts.logClock.now();",
-    seed: 5,
+    noticedBy: { seed: 5 },
   },
   {
     name: "what is not committed leaves memory",
     file: `${engine}/instance-cache.ts`,
     snippet: "if (cached.uncommitted > 0) continue;",
     replacement: "",
-    seed: 1,
+    noticedBy: { seed: 1 },
   },
   {
     name: "an append to events is not repeated",
     file: `${shared}/log/events-writer.ts`,
     snippet: "if (this.#closed) return rejectAll(batch, error);",
     replacement: "return rejectAll(batch, error);",
-    seed: 1,
+    noticedBy: { seed: 1 },
   },
   {
     name: "an append to events is repeated under a new stamp",
@@ -164,56 +173,56 @@ export const mutants: readonly Mutant[] = [
           if (header.w === this.name) records[i] = { ...record, header: JSON.stringify({ ...header, ...this.stamp() }) };
         }
         const appended = await this.#log.append("events", partition, records);`,
-    seed: 1,
+    noticedBy: { seed: 1 },
   },
   {
     name: "a repeat is taken",
     file: `${engine}/turn-decider.ts`,
     snippet: "if (header !== undefined && header.n <= (this.#position.stampOf(header.w) ?? -1)) {",
     replacement: "if (header !== undefined && header.n < 0) {",
-    seed: 1,
+    noticedBy: { seed: 1 },
   },
   {
     name: "the dispatcher's bookmark passes what is not done",
     file: `${dispatch}/progress.ts`,
     snippet: "return this.#open[0]?.before ?? this.#read;",
     replacement: "return this.#read;",
-    seed: 15,
+    noticedBy: { seed: 15 },
   },
   {
     name: "what an earlier dispatcher had parked is forgotten",
     file: `${dispatch}/dispatcher.ts`,
     snippet: "for (const instance of instances) dispatch.resume(instance, after - 1);",
     replacement: "",
-    seed: 225,
+    noticedBy: { seed: 225 },
   },
   {
     name: "what another dispatcher has parked is passed over",
     file: `${engine}/batch.ts`,
     snippet: 'step.cause.type === "parked" ? ["parked"] : [];',
     replacement: "[];",
-    seed: 306,
+    noticedBy: { seed: 286 },
   },
   {
     name: "what another dispatcher has parked is taken for owed by nobody",
     file: `${dispatch}/under-way.ts`,
     snippet: 'if (parked !== undefined && parked.parking !== "parked") {',
     replacement: 'if (parked !== undefined && parked.parking === "asked") {',
-    seed: 159,
+    noticedBy: { seed: 159 },
   },
   {
     name: "a dispatcher that holds back waits for what stands further on",
     file: `${dispatch}/progress.ts`,
     snippet: "waits: () => this.#change(entry, 0, 1),",
     replacement: "waits: () => {},",
-    seed: 2,
+    noticedBy: { seed: 2 },
   },
   {
     name: "a gateway does not remember what it has applied",
     file: "packages/gateway/src/deliver/applied-effects.ts",
     snippet: 'if (outcome.outcome === "delivered") this.#remember(id, outcome);',
     replacement: "",
-    seed: 1,
+    noticedBy: { seed: 1 },
   },
   {
     name: "a reader takes the records of earlier owners",
@@ -221,49 +230,49 @@ export const mutants: readonly Mutant[] = [
     snippet: 'if (header.e !== this.#epoch || header.n <= this.#n) return "void";',
     replacement:
       'if (header.e !== this.#epoch) return "counts";\n    if (header.n <= this.#n) return "void";',
-    seed: 1,
+    noticedBy: { seed: 1 },
   },
   {
     name: "a reminder of a timer that is gone fires a later one",
     file: `${engine}/turn-decider.ts`,
     snippet: "if (actual > due) return",
     replacement: "if (at !== undefined && actual > at) return",
-    seed: 2,
+    noticedBy: { seed: 2 },
   },
   {
     name: "timers of one time have no order",
     file: `${engine}/timer-heap.ts`,
     snippet: "return one.due === other.due ? one.id < other.id : one.due < other.due;",
     replacement: "return one.due < other.due;",
-    seed: 7,
+    noticedBy: { seed: 7 },
   },
   {
     name: "input is taken before timers that only the store knows of",
     file: `${engine}/agenda.ts`,
     snippet: "const { end } = this.#parts.timers;\n    const beyond = records.findIndex",
     replacement: "const end = Number.POSITIVE_INFINITY;\n    const beyond = records.findIndex",
-    seed: 120,
+    noticedBy: { seed: 97 },
   },
   {
     name: "the window of timers counts as full before the store has answered",
     file: `${engine}/timer-window.ts`,
     snippet: "return this.#known;",
     replacement: "return this.#end;",
-    seed: 811,
+    noticedBy: { test: `${engine}/timer-window.test.ts` },
   },
   {
     name: "what is ahead of the store is in no window of timers",
     file: `${engine}/tenure.ts`,
     snippet: "for (const { id, due } of this.#cache.uncommitted) this.#timers.remind(id, due);",
     replacement: "",
-    seed: 5,
+    noticedBy: { seed: 5 },
   },
   {
     name: "the journal is cut above what is dispatched",
     file: `${engine}/retention.ts`,
     snippet: "([at, time]) => at <= dispatched && time <= oldest",
     replacement: "([, time]) => dispatched !== undefined && time <= oldest",
-    seed: 7,
+    noticedBy: { seed: 7 },
   },
   {
     name: "a checkpoint is the floor before its pass is done",
@@ -271,63 +280,63 @@ export const mutants: readonly Mutant[] = [
     snippet: "if (!this.#pass.isScanned) return await this.#refresh(this.#pass);",
     replacement:
       "if (this.#pass.cursor === undefined && !this.#pass.isScanned) return await this.#refresh(this.#pass);",
-    seed: 6,
+    noticedBy: { seed: 6 },
   },
   {
     name: "no record names the floor",
     file: `${engine}/retention.ts`,
     snippet: "position.moveFloor(floor.offset, host.clock.monotonicMs());",
     replacement: "",
-    seed: 3,
+    noticedBy: { seed: 3 },
   },
   {
     name: "a checkpoint says nothing of stamps",
     file: `${engine}/retention.ts`,
     snippet: "stamps: Object.fromEntries(written),",
     replacement: "stamps: Object.fromEntries(written.slice(0, 0)),",
-    seed: 3,
+    noticedBy: { seed: 3 },
   },
   {
     name: "events are deleted as far as they are decided",
     file: `${engine}/retention.ts`,
     snippet: 'await host.log.truncate("events", partition, cut[2]);',
     replacement: 'await host.log.truncate("events", partition, this.#parts.position.offset);',
-    seed: 3,
+    noticedBy: { seed: 3 },
   },
   {
     name: "what has moved on since the checkpoint is refreshed as it was",
     file: `${engine}/retention.ts`,
     snippet: "if (pass.touched.has(id)) continue;",
     replacement: "",
-    seed: 6,
+    noticedBy: { seed: 6 },
   },
   {
     name: "what ended and still owes goes with a pass",
     file: `${engine}/retention.ts`,
     snippet: "if (!isEnded(instance) || Object.keys(instance.owed ?? {}).length > 0) return false;",
     replacement: "if (!isEnded(instance)) return false;",
-    seed: 30,
+    noticedBy: { seed: 30 },
   },
   {
     name: "what began anew during a pass goes with it",
     file: `${engine}/retention.ts`,
     snippet: "this.#pass?.expired.delete(id); // it begins anew",
     replacement: "",
-    seed: 31,
+    noticedBy: { seed: 312 },
   },
   {
     name: "the store goes on from before the log's beginning",
     file: `${engine}/takeover.ts`,
     snippet: "if (!anew && !isBlank && held.journal.offset >= start)",
     replacement: "if (!anew && !isBlank)",
-    seed: 21,
+    noticedBy: { seed: 21 },
   },
   {
     name: "a dispatcher without a bookmark begins at the floor",
     file: `${engine}/floor.ts`,
     snippet: "if (dispatched !== undefined && dispatched.offset >= start) return dispatched;",
     replacement: "if (dispatched !== undefined && floor !== undefined) return floor.bookmark;",
-    seed: 53,
+    noticedBy: { seed: 53 },
   },
   {
     name: "a store that begins anew keeps what it had",
@@ -335,14 +344,14 @@ export const mutants: readonly Mutant[] = [
     snippet:
       "Object.assign(fold, { journal, input, until, instances: new Map(), rejections: [] });",
     replacement: "Object.assign(fold, { journal, input, until });",
-    seed: 10,
+    noticedBy: { seed: 10 },
   },
   {
     name: "a store that holds a part counts as whole",
     file: `${shared}/adapters/memory/state-store.ts`,
     snippet: "if (fold.until !== undefined && to.offset >= fold.until) fold.until = undefined;",
     replacement: "fold.until = undefined;",
-    seed: 34,
+    noticedBy: { seed: 34 },
   },
   {
     name: "what has ended goes before what came to it is decided",
@@ -350,7 +359,7 @@ export const mutants: readonly Mutant[] = [
     snippet: "return instance.updatedAt + keepMs <= takenUntil();",
     replacement:
       "return instance.updatedAt + keepMs <= Math.max(takenUntil(), this.#parts.logClock.now());",
-    seed: 1915,
+    noticedBy: { seed: 1915 },
   },
   {
     name: "the outcome of a call that is put aside is dropped",
@@ -359,7 +368,7 @@ export const mutants: readonly Mutant[] = [
       'const written = pending.effect.owed || pending.parking !== "no" || outcome === "refused";',
     replacement:
       'const written = (pending.effect.owed && pending.parking !== "parked") || outcome === "refused";',
-    seed: 4,
+    noticedBy: { seed: 4 },
   },
   {
     name: "what is put aside is carried out by nobody who comes later",
@@ -367,14 +376,14 @@ export const mutants: readonly Mutant[] = [
     snippet:
       'if (owed.parked === undefined || owed.kind !== "call" || this.#pending.has(id)) continue;',
     replacement: "if (owed !== undefined) continue;",
-    seed: 931,
+    noticedBy: { seed: 931 },
   },
   {
     name: "a call is made under an id of its own",
     file: `${dispatch}/call-http.ts`,
     snippet: 'headers["idempotency-key"] = id;',
     replacement: 'headers["idempotency-key"] = `${id}-${Math.random()}`;',
-    seed: 1,
+    noticedBy: { seed: 1 },
   },
   {
     name: "a call is made that nobody waits for any more",
@@ -382,28 +391,28 @@ export const mutants: readonly Mutant[] = [
     snippet:
       "if (expected && key !== undefined && instance.owed?.[key] === undefined) this.drop(pending);",
     replacement: "",
-    seed: 1,
+    noticedBy: { seed: 1 },
   },
   {
     name: "what was not parked in time is passed by the bookmark",
     file: `${dispatch}/under-way.ts`,
     snippet: 'pending.parking = "asked";\n',
     replacement: 'pending.parking = "asked";\n    this.#release(pending);\n',
-    seed: 201,
+    noticedBy: { seed: 201 },
   },
   {
     name: "what was rejected as poison speaks against the next timer of its instance",
     file: `${engine}/caution.ts`,
     snippet: "if (this.#isTried(input)) this.#evidence = { by: [] };",
     replacement: "",
-    seed: 67,
+    noticedBy: { seed: 67 },
   },
   {
     name: "nobody writes down what is in hand",
     file: `${engine}/careful-turns.ts`,
     snippet: "mark.addMark({ trying: caution.trying(inHand) });",
     replacement: "mark.addMark(caution.isOn ? {} : { trying: caution.trying(inHand) });",
-    seed: 14,
+    noticedBy: { seed: 14 },
   },
   {
     name: "an owner that claims again counts as one that has ended",
@@ -411,7 +420,7 @@ export const mutants: readonly Mutant[] = [
     snippet:
       "const by = [...(tried.others ?? []), tried.worker].filter((name) => name !== worker);",
     replacement: "const by = [...(tried.others ?? []), tried.worker];",
-    seed: 138,
+    noticedBy: { seed: 138 },
   },
   {
     name: "deployments of other partitions do not hear of an event",
@@ -419,41 +428,97 @@ export const mutants: readonly Mutant[] = [
     snippet:
       "for (const place of listeners.keys()) if (place !== partition) this.#elsewhere.add(place);",
     replacement: "",
-    seed: 1,
+    noticedBy: { seed: 1 },
   },
   {
     name: "an event is done when some of its instances have had it",
     file: `${engine}/turn-decider.ts`,
     snippet: "if (one.more) return true;\n    this.#position",
     replacement: "this.#position",
-    seed: 5,
+    noticedBy: { seed: 5 },
   },
   {
     name: "a later turn tells of an event those who have had it",
     file: `${engine}/deliveries.ts`,
     snippet: "if (this.#heard.has(id)) return;",
     replacement: "",
-    seed: 5,
+    noticedBy: { seed: 5 },
   },
   {
     name: "a deployment that is gone hears on",
     file: `${shared}/flow/deployments.ts`,
     snippet: "here?.delete(name);",
     replacement: "",
-    seed: 3,
+    noticedBy: { seed: 3 },
   },
   {
     name: "what is wrong with an event is told again where it was copied to",
     file: `${engine}/deliveries.ts`,
     snippet: "faults: isFirst ? faults : [],",
     replacement: "faults,",
-    seed: 3,
+    noticedBy: { seed: 3 },
   },
   {
     name: "who replaced a command that was put aside later does not say so",
     file: `${dispatch}/commands.ts`,
-    snippet: 'void isWritten(this.#results.settle(to, id, "superseded", { by }, undefined));',
+    snippet: 'void isWritten(this.#results.settle(to, id, "superseded", { by }, owed.trace));',
     replacement: "",
-    seed: 1484,
+    noticedBy: { seed: 280 },
+  },
+  {
+    name: "a fold that meets a cut ends the partition, or the rebuild",
+    file: `${engine}/takeover.ts`,
+    snippet: 'if (!isOperational(error, "LOG-006")) throw error;',
+    replacement: "throw error;",
+    noticedBy: { test: `${scenarios}/overtaken-claims.test.ts` },
+  },
+  {
+    name: "a store that a newer owner has brought further counts as ahead of the journal",
+    file: `${engine}/takeover.ts`,
+    snippet: 'throw new OwnershipLost("a newer claim has brought the store further");',
+    replacement: "throw aheadOfJournal(partition, held.journal.offset, end);",
+    noticedBy: { test: `${scenarios}/overtaken-claims.test.ts` },
+  },
+  {
+    name: "a bookmark that is late takes the next one back",
+    file: `${dispatch}/dispatcher.ts`,
+    snippet: "if (!this.#writing.has(partition)) void this.#writeBookmark(partition, dispatch);",
+    replacement: "void this.#writeNow(partition, dispatch);",
+    noticedBy: { test: `${scenarios}/late-answers.test.ts` },
+  },
+  {
+    name: "a dispatcher takes what is put aside from a part of the store",
+    file: `${dispatch}/dispatcher.ts`,
+    snippet: "return held?.until !== undefined ? -1 : (held?.journal.offset ?? 0);",
+    replacement: "return held?.journal.offset ?? 0;",
+    noticedBy: { test: `${scenarios}/late-answers.test.ts` },
+  },
+  {
+    name: "an event in several turns counts as progress when a part of it is rejected",
+    file: `${engine}/caution.ts`,
+    snippet: 'else if (parseJournalHeader(record.header)?.kind !== "rejected") break;',
+    replacement: "else break;",
+    noticedBy: { test: `${scenarios}/poison.test.ts` },
+  },
+  {
+    name: "an event in several turns is done with when a part of it is taken",
+    file: `${engine}/careful-turns.ts`,
+    snippet: "decided.begun === undefined ? inHand : undefined",
+    replacement: "inHand",
+    noticedBy: { test: `${scenarios}/poison.test.ts` },
+  },
+  {
+    name: "inputs are taken while another partition has in hand what may end the process",
+    file: `${engine}/caution.ts`,
+    snippet: "if (this.#waiting > 0) await this.#last;",
+    replacement: "",
+    noticedBy: { test: `${engine}/caution.test.ts` },
+  },
+  {
+    name: "who goes on with the journal is told again what it had",
+    file: "packages/engine/src/query/journal-tail.ts",
+    snippet: "offset >= hadBefore(partition)",
+    replacement: "offset >= 0",
+    noticedBy: { test: `${scenarios}/journal-tail.test.ts` },
   },
 ];

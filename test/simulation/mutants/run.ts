@@ -7,9 +7,10 @@ import type { Mutant } from "./mutants.ts";
 
 const run = promisify(execFile);
 
-/** What a process that ran seeds has to say: the first one that failed, and the invariant it broke. */
+/** What a process has to say that ran seeds, or a test: what noticed the mutant, and how. */
 export interface Noticed {
   readonly seed?: number;
+  /** The invariant that is broken, or the tests that fail. */
   readonly broken?: string;
 }
 
@@ -23,31 +24,45 @@ export function timesFound({ file, snippet }: Mutant): number {
  *
  * @param seeds each `7` or `1-2000`
  */
-export async function runMutant(
+export async function runSeeds(
   { name }: Mutant,
   seeds: readonly string[],
   waitMs: number,
 ): Promise<Noticed> {
   const here = "test/simulation/mutants";
-  const args = [
-    "-C",
-    "millrace:source",
-    "--import",
-    `./${here}/apply.ts`,
-    `${here}/hunt.ts`,
-    ...seeds,
-  ];
+  const hooks = ["-C", "millrace:source", "--import", `./${here}/apply.ts`];
   const cache = join(root, "node_modules/.cache/mutants");
-  const env = { ...process.env, MUTANT: name, NODE_COMPILE_CACHE: cache, NODE_OPTIONS: "" };
-  const { stdout } = await run(process.execPath, args, { cwd: root, env, timeout: waitMs });
+  const more = { NODE_COMPILE_CACHE: cache };
+  const { stdout } = await runAs(name, [...hooks, `${here}/hunt.ts`, ...seeds], waitMs, more);
   return JSON.parse(stdout) as Noticed;
 }
 
-/** One line for each mutant: the seed that notices it, and what it breaks. */
+/** Runs a test file whose sources are those of the mutant. */
+export async function runTest({ name }: Mutant, file: string, waitMs: number): Promise<Noticed> {
+  const vitest = join(root, "node_modules/vitest/vitest.mjs");
+  const args = [vitest, "run", "--project", "unit", "--reporter", "tap-flat", file];
+  // It fails, if all is well.
+  const { stdout } = await runAs(name, args, waitMs).catch((error: { stdout: string }) => error);
+  const failed = Array.from(stdout.matchAll(/^not ok \d+ - (.*?)( # .*)?$/gm), ([, test]) => test);
+  return failed.length === 0 ? {} : { broken: failed.join("; ") };
+}
+
+function runAs(
+  mutant: string,
+  args: readonly string[],
+  timeout: number,
+  more: NodeJS.ProcessEnv = {},
+): Promise<{ readonly stdout: string }> {
+  const env = { ...process.env, MUTANT: mutant, NODE_OPTIONS: "", ...more };
+  return run(process.execPath, args, { cwd: root, env, timeout });
+}
+
+/** One line for each mutant: the seed that notices it, if it is one, and what is broken. */
 export function tableOf(noticed: ReadonlyMap<Mutant, Noticed>): string {
   const lines = Array.from(noticed, ([{ name }, { seed, broken }]) => {
-    const what = broken?.split(" ")[0] ?? "not noticed";
-    return `${String(seed ?? "-").padStart(5)}  ${what}  ${name}`;
+    const what = seed === undefined ? "-" : broken?.split(" ")[0];
+    const by = seed ?? (broken === undefined ? "-" : "test");
+    return `${String(by).padStart(5)}  ${what?.padEnd(6)}  ${name}`;
   });
   return [" seed  breaks  the product, but", ...lines].join("\n");
 }

@@ -62,7 +62,8 @@ export class JournalTail {
   }
 
   /** Tells what follows `from`, and then what comes, until the function that it returns is called. */
-  async listen(from: readonly Bookmark[], listener: TailListener): Promise<() => void> {
+  async listen(from: readonly Bookmark[], told: TailListener): Promise<() => void> {
+    const listener = behind(from, told);
     const present = await this.bookmarks();
     const waiting: { records: readonly TailedRecord[]; next: readonly Bookmark[] }[] = [];
     let count = 0;
@@ -172,6 +173,20 @@ export class JournalTail {
       listener.failed(error);
     }
   }
+}
+
+/** The store, from which the subscription begins, may not be as far as one who goes on has read. */
+function behind(from: readonly Bookmark[], listener: TailListener): TailListener {
+  const hadBefore = (partition: number): number => from[partition]?.offset ?? 0;
+  return {
+    take(records, next) {
+      const rest = records.filter(({ partition, offset }) => offset >= hadBefore(partition));
+      if (rest.length === 0) return;
+      const least = next.map((one, at) => (one.offset < hadBefore(at) ? (from[at] ?? one) : one));
+      listener.take(rest, least);
+    },
+    failed: (error) => listener.failed(error),
+  };
 }
 
 function readAll(

@@ -27,6 +27,7 @@ export async function claim(
     host.onEvent("error", "the last owner ended with an input in hand", {
       partition,
       ...evidence.tried,
+      times: evidence.by.length,
     });
   const onFolded = (): void => {
     if (isGivenUp()) throw new OwnershipLost("given up while it was claimed");
