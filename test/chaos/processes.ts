@@ -22,7 +22,7 @@ const STARTS_MAX = 5;
 
 /** The processes of an installation, in turn on the two sides of the network. */
 /** Where brokers have just come back, a group of its own may have no coordinator for a while. */
-const READY_MS_MAX = 120_000;
+const START_MS_MAX = 120_000;
 
 export class Processes {
   readonly #installation: TestInstallation;
@@ -90,7 +90,7 @@ export class Processes {
       const next = this.#installation.launch({ role: place.role, args: place.args });
       place.process = next;
       try {
-        return await next.ready(READY_MS_MAX);
+        return await next.started(START_MS_MAX);
       } catch (error) {
         if (next.exitCode === undefined || attempt === STARTS_MAX) throw error;
         console.log(`${place.role} gave up its start:\n${next.output.trim()}`);
