@@ -3,7 +3,7 @@ import { allowAll, type Authorize } from "@millrace/shared/policy/authorize";
 import { Bug } from "@millrace/shared/errors/assert";
 import { describe, expect, test } from "vitest";
 import type { EngineOptions } from "@millrace/engine/runtime/options";
-import { Process, simulate, type World } from "../support/world.ts";
+import { simulate, type World } from "../support/world.ts";
 
 /** The command `bite` stands for a guard that loops, or takes all memory: deciding it ends the process. */
 const flow = `
@@ -85,7 +85,7 @@ describe("an input that ends its owners", () => {
     await world.publish("lamp/l1/a", {});
     world.crash();
     for (const topic of ["lamp/l1/a", "lamp/l2/bad", "lamp/l1/a", "lamp/l2/a"])
-      await publishWithoutEngine(world, topic);
+      await world.publishWithoutEngine(topic);
     await supervise(poisoned);
     expect(poisoned.deaths()).toBeLessThanOrEqual(4);
     expect(world.instance("lamp/l1").context["n"]).toBe(3);
@@ -101,9 +101,9 @@ describe("an input that ends its owners", () => {
     const { world } = poisoned;
     world.crash();
     const lamps = ["l1", "l2", "l3", "l4", "l5", "l6", "l7", "l8"];
-    for (const lamp of lamps) await publishWithoutEngine(world, `lamp/${lamp}/a`);
-    await publishWithoutEngine(world, "lamp/l3/bad");
-    for (const lamp of lamps) await publishWithoutEngine(world, `lamp/${lamp}/a`);
+    for (const lamp of lamps) await world.publishWithoutEngine(`lamp/${lamp}/a`);
+    await world.publishWithoutEngine("lamp/l3/bad");
+    for (const lamp of lamps) await world.publishWithoutEngine(`lamp/${lamp}/a`);
     await supervise(poisoned);
     expect(lamps.map((lamp) => world.instance(`lamp/${lamp}`).context["n"])).toEqual(
       lamps.map(() => 2),
@@ -115,8 +115,8 @@ describe("an input that ends its owners", () => {
     const poisoned = await open(1, { flows: [strict, flow], engine: { turnDeliveriesMax: 1 } });
     const { world } = poisoned;
     world.crash();
-    await publishWithoutEngine(world, "lamp/l1/bad");
-    await publishWithoutEngine(world, "lamp/l1/a");
+    await world.publishWithoutEngine("lamp/l1/bad");
+    await world.publishWithoutEngine("lamp/l1/a");
     await supervise(poisoned);
     expect(world.instance("lamp/l1").context["n"]).toBe(1);
     expect(world.rejections().at(-1)?.code).toBe("poison");
@@ -148,7 +148,7 @@ describe("an input that ends its owner, which leaves word of it", () => {
     await world.publish("lamp/l1/a", {});
     world.crash();
     for (const topic of ["lamp/l1/a", "lamp/l2/bad", "lamp/l1/a"])
-      await publishWithoutEngine(world, topic);
+      await world.publishWithoutEngine(topic);
     await supervise(poisoned);
     expect(poisoned.deaths()).toBe(2);
     expect(world.rejections()).toMatchObject([{ code: "poison", cause: { offset: 2 } }]);
@@ -171,11 +171,3 @@ describe("an input that ends its owner, which leaves word of it", () => {
     ]);
   });
 });
-
-/** An event that comes while no engine lives. */
-async function publishWithoutEngine(world: World, topic: string): Promise<void> {
-  const gateway = new Process(world); // takes no partitions
-  await gateway.registry.start();
-  const payload = Buffer.from("{}");
-  await gateway.ingest.write({ ns: "default", client: "c", topic, payload, qos: 1 });
-}

@@ -5,10 +5,14 @@ import type { Scheduler } from "./scheduler.ts";
 /** What engines and dispatchers of one simulation are bounded by: little, so that each bound is met. */
 
 export function drawEngineOptions(scheduler: Scheduler): Partial<EngineOptions> {
+  const cachedInstancesMax = scheduler.pick([2, 4, 100]) as number;
+  const turnRecordsMax = scheduler.between(1, 5);
+  const turnMax = scheduler.pick([1, 2, 500]) as number;
   return {
-    cachedInstancesMax: scheduler.pick([2, 4, 100]) as number,
-    turnRecordsMax: scheduler.between(1, 5),
-    turnDeliveriesMax: scheduler.pick([1, 2, 500]) as number,
+    cachedInstancesMax,
+    turnRecordsMax,
+    turnTimersMax: turnMax,
+    turnDeliveriesMax: turnMax,
     arrivedRecordsMax: scheduler.between(2, 12),
     commitMs: scheduler.pick([5, 50, 400]) as number,
     commitStepsMax: scheduler.between(1, 6),

@@ -162,10 +162,9 @@ export class Reference {
   }
 
   /** The earliest timer of all, or of one instance. */
-  due(name?: string): number {
-    const all =
-      name === undefined ? [...this.instances] : [[name, this.instances.get(name)] as const];
-    return Math.min(...all.map(([, one]) => (one && nextDue(one)) ?? Number.POSITIVE_INFINITY));
+  due(name: string): number {
+    const instance = this.instances.get(name);
+    return (instance && nextDue(instance)) ?? Number.POSITIVE_INFINITY;
   }
 }
 

@@ -188,6 +188,14 @@ export class World {
     await settle();
   }
 
+  /** An event that comes while no engine lives. */
+  async publishWithoutEngine(topic: string): Promise<void> {
+    const gateway = new Process(this);
+    await gateway.registry.start();
+    const payload = Buffer.from("{}");
+    await gateway.ingest.write({ ns: "default", client: "c", topic, payload, qos: 1 });
+  }
+
   async advance(ms: number): Promise<void> {
     await this.clock.advance(ms);
   }

@@ -33,24 +33,11 @@ export class Agenda {
   /** @returns undefined where there is nothing to do now */
   next(): Work | undefined {
     const { turnRecordsMax } = this.#parts.host.options;
-    const records = this.#withinWindow(this.#parts.intake.peek(turnRecordsMax));
-    const timersBy = Math.min(this.#timersBy(records), this.#parts.timers.end);
+    const records = this.#parts.intake.peek(turnRecordsMax);
+    const timersBy = this.#timersBy(records);
     const due = this.#parts.timers.next();
     if (records.length === 0 && (due === undefined || due > timersBy)) return undefined;
     return { records, timersBy };
-  }
-
-  /**
-   * The time of a record that is at hand, and before which timers may be due that nobody has asked the
-   * store for: its turn comes after theirs. So it is after a pause, or while the store is away.
-   */
-  beyondWindow(): EpochMs | undefined {
-    const [first] = this.#parts.intake.peek(1);
-    const { end } = this.#parts.timers;
-    if (first === undefined || first.time <= end || (this.#parts.timers.next() ?? end + 1) <= end) {
-      return undefined;
-    }
-    return first.time;
   }
 
   /** All input that the log took before that time is decided. */
@@ -66,17 +53,10 @@ export class Agenda {
     return oldest === undefined ? 0 : this.#parts.logClock.now() - oldest.time;
   }
 
-  #withinWindow(records: readonly LogRecord[]): readonly LogRecord[] {
-    const { end } = this.#parts.timers;
-    const beyond = records.findIndex(({ time }) => time > end);
-    return beyond < 0 ? records : records.slice(0, beyond);
-  }
-
   /** Up to when timers may fire: the records at hand, or, at the end of the log, all that has arrived. */
   #timersBy(records: readonly LogRecord[]): EpochMs {
     const last = records.at(-1);
     if (last !== undefined) return Math.max(last.time, this.#parts.position.time);
-    if (this.#parts.intake.peek(1).length > 0) return this.#parts.timers.end; // what is at hand came after it
     return this.#arrivedUntil();
   }
 

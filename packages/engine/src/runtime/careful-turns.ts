@@ -60,7 +60,9 @@ export class CarefulTurns {
     await this.#writeDown(inHand);
     const deliveries = await prepare([record], []);
     if (deliveries === undefined) return;
-    const decided = decider.decide(deliveries, 0);
+    const own = decider.dueBefore(deliveries);
+    if (own !== undefined) return await this.#takeTimer(own.id, own.due);
+    const decided = decider.decide(deliveries, 0, 0);
     note(decided);
     await copy(decided.toCopy);
     // Of an event that goes in several turns, the next one may be what ends its owners.

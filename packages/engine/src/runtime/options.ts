@@ -7,6 +7,8 @@ export interface EngineOptions {
   readonly cachedInstancesMax: number;
   /** Records that one turn of a partition takes at most. */
   readonly turnRecordsMax: number;
+  /** Timers that one turn fires at least, if so many are due; where it takes more records, as many as those. */
+  readonly turnTimersMax: number;
   /** Instances that one turn takes records to; an event for more of them is taken over several turns. */
   readonly turnDeliveriesMax: number;
   /** Encoded records that one append holds at most. */
@@ -62,6 +64,7 @@ export const defaultEngineOptions: EngineOptions = {
   limits: defaultLimits,
   cachedInstancesMax: 200_000,
   turnRecordsMax: 500,
+  turnTimersMax: 64,
   turnDeliveriesMax: 500,
   appendBytesMax: 900_000,
   arrivedRecordsMax: 2_000,

@@ -35,7 +35,8 @@ const TIMER_POLL_MS = 5;
  *
  * Owns the partition's memory, which dies with it. Invariants:
  *   T1 memory may run ahead of the journal, the store and the outside world never;
- *   T2 inputs are decided in the order of the log, timers among them by the time they are due;
+ *   T2 each instance is told its inputs in the order of the log, its timers among them by the time they
+ *      are due; timers of others may wait, so that many of them do not hold back events;
  *   T3 all records of one input go into one append, so that an input is taken whole or not at all; what
  *      is too much for one goes in parts, alone, and what is for more instances than a turn takes, in
  *      several turns; who had it already ignores it when it is taken anew;
@@ -203,8 +204,6 @@ export class Tenure {
   }
 
   async #turn(): Promise<void> {
-    const beyond = this.#agenda.beyondWindow();
-    if (beyond !== undefined) return await this.#askStore(beyond);
     const work =
       this.#committer.uncommitted > this.#host.options.uncommittedMax
         ? undefined // the store is behind
@@ -213,11 +212,12 @@ export class Tenure {
     const { records, timersBy } = work;
     if (this.#caution.isOn) return await this.#careful.turn(records[0], timersBy);
     await this.#host.turnstile.pass();
-    const due = this.#timers.due(timersBy, this.#host.options.turnRecordsMax);
+    const timersMax = Math.max(records.length, this.#host.options.turnTimersMax);
+    const due = this.#timers.due(timersBy, timersMax);
     const deliveries = await this.#prepare(records, due);
     if (deliveries === undefined) return;
     await this.#host.turnstile.pass();
-    const decided = this.#decider.decide(deliveries, timersBy);
+    const decided = this.#decider.decide(deliveries, timersBy, timersMax);
     const { batch, toCopy } = decided;
     this.#note(decided);
     await writeCopies(toCopy, this.#partition, this.#host);
@@ -293,19 +293,15 @@ export class Tenure {
     this.#wake = undefined;
   }
 
-  /**
-   * Asks for due timers where no commit does; a store that was wiped or set back is noticed by it.
-   *
-   * @param until a time that the window is to reach at least
-   */
-  async #askStore(until = 0): Promise<void> {
-    const range = this.#moveWindow(until);
+  /** Asks for due timers where no commit does; a store that was wiped or set back is noticed by it. */
+  async #askStore(): Promise<void> {
+    const range = this.#moveWindow();
     this.#took(await this.#host.store.due(this.#partition, range, this.#committer.sent));
   }
 
   /** What was decided before the window moves, and is not in the store yet, nobody else knows of. */
-  #moveWindow(until = 0): DueRange {
-    const range = this.#timers.move(Math.max(this.#logClock.now(), until));
+  #moveWindow(): DueRange {
+    const range = this.#timers.move(this.#logClock.now());
     for (const { id, due } of this.#cache.uncommitted) this.#timers.remind(id, due);
     return range;
   }

@@ -8,26 +8,18 @@ import { TimerHeap } from "./timer-heap.ts";
  * The timers of a partition that are due soon, in memory; those due later are in the store alone, so
  * that a million of them cost memory only there.
  *
- * Invariant: every instance with a timer due within the window is in the heap. The window's end moves
- * when the store is asked, not when it answers: what is decided in between is either reminded of under
+ * Invariant: every instance with a timer due within the window is in the heap, once the store has
+ * answered. The window's end moves when the store is asked, not when it answers: what is decided in between is either reminded of under
  * the new end, or in the store before the answer is made (review of the protocol, C8).
  */
 export class TimerWindow {
   readonly #heap = new TimerHeap();
   readonly #ms: number;
   #end: EpochMs = -1;
-  /** The end as it was when nothing that was asked of the store had yet to be answered. */
-  #known: EpochMs = -1;
-  #asked = 0;
 
   /** @param ms how far ahead the window reaches */
   constructor(ms: number) {
     this.#ms = ms;
-  }
-
-  /** Up to when all timers are in memory. */
-  get end(): EpochMs {
-    return this.#known;
   }
 
   /** Instances with a timer in memory, and those of them whose timer is due by then. */
@@ -37,7 +29,6 @@ export class TimerWindow {
 
   /** Moves the end on. @returns what the store is to be asked for */
   move(now: EpochMs): DueRange {
-    this.#asked += 1;
     const after = this.#end;
     this.#end = Math.max(after, now + this.#ms);
     return { after, by: this.#end };
@@ -51,8 +42,6 @@ export class TimerWindow {
       const due = known === undefined ? at : known.due;
       if (due !== undefined) this.#heap.set(id, due);
     }
-    this.#asked -= 1;
-    if (this.#asked === 0) this.#known = this.#end;
   }
 
   remind(id: InstanceId, due: EpochMs | undefined): void {

@@ -39,8 +39,9 @@ export interface PartitionMemory {
 }
 
 /**
- * Decides the inputs of one turn in the order of the log, timers among them by the time they are due
- * (T2), into the records of one append. Synchronous: whatever it needs was loaded before.
+ * Decides the inputs of one turn in the order of the log, timers among them by the time they are due, as
+ * many as one turn has room for (T2), into the records of one append. Synchronous: whatever it needs was
+ * loaded before.
  */
 export class TurnDecider {
   readonly #partition: number;
@@ -66,17 +67,20 @@ export class TurnDecider {
 
   /**
    * @param timersBy at the end of the log, where there are no records: up to when timers may fire
+   * @param timersMax how many of them, beside those of the instances that the records are for
    * @returns the records to append, how many of the inputs were taken, whether the next one was begun,
    * and which of these other partitions have to hear of
    */
-  decide(deliveries: readonly Deliveries[], timersBy: EpochMs): Decided {
+  decide(deliveries: readonly Deliveries[], timersBy: EpochMs, timersMax: number): Decided {
     const batch = new Batch();
     const toCopy: Deliveries[] = [];
     let taken = 0;
     let begun: Deliveries | undefined;
+    let room = timersMax;
     for (const one of deliveries) {
       const at = Math.max(this.#position.time, one.record.time);
-      if (!this.#fireTimers(batch, at, false)) break;
+      room -= this.#fireTimers(batch, at, room, false);
+      for (const { id } of one.deliveries) this.#fireOwn(batch, id, at);
       const isNew = this.#takeRecord(batch, one, at);
       if (isNew && one.copyTo.length > 0) toCopy.push(one);
       if (isNew && one.more) {
@@ -86,7 +90,7 @@ export class TurnDecider {
       taken += 1;
       if (this.#isFull(batch)) break;
     }
-    if (deliveries.length === 0) this.#fireTimers(batch, timersBy, true);
+    if (deliveries.length === 0) this.#fireTimers(batch, timersBy, room, true);
     this.#rest();
     return { batch, taken, begun, toCopy };
   }
@@ -107,22 +111,48 @@ export class TurnDecider {
   }
 
   /**
-   * Fires what is due at or before a time, in order.
+   * Fires what is due at or before a time, in order, until there is no room for more in this turn.
    *
    * @param atEnd whether this is the end of the log, where time goes by without input
-   * @returns false when the turn has to end before all of it fired
+   * @returns how many reminders it took
    */
-  #fireTimers(batch: Batch, by: EpochMs, atEnd: boolean): boolean {
-    for (let due = this.#timers.next(); due !== undefined && due <= by; due = this.#timers.next()) {
-      const id = this.#timers.take(by) as InstanceId;
+  #fireTimers(batch: Batch, by: EpochMs, max: number, atEnd: boolean): number {
+    for (let count = 0; count < max; count++) {
+      const due = this.#timers.next();
+      const id = this.#timers.take(by);
+      if (due === undefined || id === undefined) return count;
       const cached = this.#cache.get(id);
       if (cached === undefined || this.#isFull(batch)) {
         this.#timers.putBack(id, due);
-        return false;
+        return count;
       }
       this.#fireDue(batch, id, cached, due, atEnd ? by : undefined);
     }
-    return true;
+    return max;
+  }
+
+  /** Fires what an instance that is loaded has due before its next input. */
+  #fireOwn(batch: Batch, id: InstanceId, by: EpochMs): void {
+    for (let due = this.#dueOf(id, by); due !== undefined; due = this.#dueOf(id, by))
+      this.#fireDue(batch, id, this.#cache.get(id) as Cached, due);
+  }
+
+  /** @returns undefined, too, where it waits for the version that its instance runs */
+  #dueOf(id: InstanceId, by: EpochMs): EpochMs | undefined {
+    const { due, instance } = this.#cache.get(id) ?? {};
+    if (instance === undefined || due === undefined || due > by) return undefined;
+    return this.#host.world.flow(instance.version) === undefined ? undefined : due;
+  }
+
+  /** @returns one of those that records are for, and when it has a timer due before them */
+  dueBefore(deliveries: readonly Deliveries[]): { id: InstanceId; due: EpochMs } | undefined {
+    for (const { record, deliveries: to } of deliveries) {
+      for (const { id } of to) {
+        const due = this.#dueOf(id, Math.max(this.#position.time, record.time));
+        if (due !== undefined) return { id, due };
+      }
+    }
+    return undefined;
   }
 
   /**
@@ -218,8 +248,9 @@ export class TurnDecider {
       countRejected(counters, code);
     }
     for (const delivery of one.deliveries) this.#deliver(batch, delivery, trace);
-    if (one.more) return true;
-    this.#position.move(next, at, clock.monotonicMs(), header);
+    // Time is with it, though it is not taken: no timer fires at an earlier one before the next turn.
+    if (one.more) this.#position.move(record.offset, at, clock.monotonicMs());
+    else this.#position.move(next, at, clock.monotonicMs(), header);
     return true;
   }
 
