@@ -255,9 +255,9 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "timers of others hold back an event",
-    file: `${engine}/turn-decider.ts`,
-    snippet: "for (let count = 0; count < max; count++) {",
-    replacement: "for (let count = 0; ; count++) {",
+    file: `${engine}/tenure.ts`,
+    snippet: "Math.max(records.length, this.#host.options.turnTimersMax);",
+    replacement: "Number.POSITIVE_INFINITY;",
     noticedBy: { test: `${scenarios}/timers-at-once.test.ts` },
   },
   {
@@ -440,8 +440,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "an event is done when some of its instances have had it",
     file: `${engine}/turn-decider.ts`,
-    snippet: "if (one.more) return true;\n    this.#position",
-    replacement: "this.#position",
+    snippet:
+      "if (one.more) this.#position.move(record.offset, at, clock.monotonicMs());\n    else ",
+    replacement: "",
     noticedBy: { seed: 5 },
   },
   {
