@@ -115,6 +115,14 @@ export class MillraceProcess {
     return this.exitCode ?? null;
   }
 
+  /** What it answers, whatever the status. */
+  async text(path: string): Promise<string> {
+    return await fetch(`${this.http}${path}`).then(
+      (response) => response.text(),
+      (error: unknown) => String(error),
+    );
+  }
+
   async get<T>(path: string): Promise<T> {
     const response = await fetch(`${this.http}${path}`);
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
