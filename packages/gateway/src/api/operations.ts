@@ -1,5 +1,5 @@
 import type { Effect, Verdict } from "@millrace/shared/contract/effect";
-import type { OperatorAction, OperatorCommand } from "@millrace/shared/contract/event-record";
+import type { OperatorAction, Where } from "@millrace/shared/contract/event-record";
 import type {
   Bindings,
   Instance,
@@ -300,6 +300,8 @@ export interface SignalRequest {
   readonly payload: JsonObject;
   /** Makes a repeat be taken once; made up where it is absent. */
   readonly id?: string | undefined;
+  /** Looked at again when it is taken. */
+  readonly where?: Where | undefined;
   /** W3C `traceparent` that came with the request. */
   readonly trace?: string | undefined;
 }
@@ -310,7 +312,7 @@ export interface OperatorRequest {
   /** Makes a repeat be taken once; made up where it is absent. */
   readonly id?: string | undefined;
   /** Looked at again when it is taken. */
-  readonly where?: OperatorCommand["where"];
+  readonly where?: Where | undefined;
   /** W3C `traceparent` that came with the request. */
   readonly trace?: string | undefined;
 }
