@@ -152,20 +152,24 @@ export class Operators {
 
   /** @param done is told whether the log still had it, once it is given or never can be */
   #redrive(gateway: GatewayProcess, place: Place, done: (isThere: boolean) => void): void {
-    const { process, writer, log } = gateway;
-    this.#world.note(process.name, () => `redrives ${idOf(place)}`);
-    process.enter(() => {
-      redriven(log, { ns: "default", ...place })
-        .then(async ({ header, ...record }) => {
-          const stamped = JSON.stringify({ ...header, ...writer.stamp() });
-          await writer.write(place.partition, { ...record, header: stamped });
-          done(true);
-        })
-        .catch((error: unknown) => {
-          if (isOperational(error, "API-001", "API-002", "LOG-006")) return done(false);
-          // Not answered, or the process is gone: again, later.
-        });
-    });
+    this.#world.note(gateway.process.name, () => `redrives ${idOf(place)}`);
+    gateway.process.enter(() => void redriveFrom(gateway, place, done));
+  }
+}
+
+async function redriveFrom(
+  { writer, log }: GatewayProcess,
+  place: Place,
+  done: (isThere: boolean) => void,
+): Promise<void> {
+  try {
+    const { header, ...record } = await redriven(log, { ns: "default", ...place });
+    const stamped = JSON.stringify({ ...header, ...writer.stamp() });
+    await writer.write(place.partition, { ...record, header: stamped });
+    done(true);
+  } catch (error) {
+    // Else it was not answered, or the process is gone: again, later.
+    if (isOperational(error, "API-001", "API-002", "LOG-006")) done(false);
   }
 }
 

@@ -129,8 +129,8 @@ export function operationsOf(
       return { open: (take, ended) => openTail(tail, from, take, ended) };
     },
     trace: traceOperationOf(installation),
-    signal: ({ ns, flow, key }, { type, payload, id = randomName(clock, "s"), trace }) =>
-      say({ kind: "signal", ns, flow, key, type, id }, payload, trace),
+    signal: ({ ns, flow, key }, { type, payload, where, id = randomName(clock, "s"), trace }) =>
+      say({ kind: "signal", ns, flow, key, type, id, ...(where && { where }) }, payload, trace),
     operate: ({ ns, flow, key }, { action, reason, where, id = randomName(clock, "o"), trace }) =>
       say(
         { kind: "operator", ns, flow, key, action, id, ...(where && { where }) },
@@ -141,7 +141,7 @@ export function operationsOf(
       const record = await redriven(log, place);
       const { ns: _, partition, offset } = place;
       const header = JSON.stringify({ ...record.header, ...events.stamp() });
-      const written = await events.write(partition, { ...record, header });
+      const written = await events.write(partition, { ...record, header }, record.header.trace);
       return { id: `${partition}-${offset}`, partition, offset: written.offset };
     },
     canRedrive: (place) =>

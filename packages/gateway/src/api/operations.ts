@@ -40,7 +40,7 @@ export interface Operations {
    * is wanted of those of the page.
    *
    * @throws OperationalError API-001 for a flow or version that there is not, API-002 for states of the
-   * map that `to` does not have
+   * map that `to` does not have, and for more than `max`
    */
   migrateFlow(request: MigrationRequest): Promise<MigrationPage>;
   deployment(ns: string, name: string): DeploymentInfo | undefined;
@@ -146,6 +146,8 @@ export interface MigrationRequest {
   readonly reason?: string;
   /** Whether to count only. */
   readonly preview: boolean;
+  /** Refused, but for a preview, where there are more from this page on. */
+  readonly max: number;
   readonly cursor?: string;
   readonly limit: number;
 }
