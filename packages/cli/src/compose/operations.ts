@@ -207,9 +207,15 @@ export function healthOf(
     if (count > 0) reasons.push(`${count} partitions ${what}`);
   }
   // All that read one log are behind together, and a gateway takes events all the same.
-  if (gateway === undefined && engine !== undefined && engine.behind > 0)
-    reasons.push(`${engine.behind} partitions are behind`);
+  if (gateway === undefined) {
+    if (engine !== undefined && engine.behind > 0)
+      reasons.push(`${engine.behind} partitions are behind`);
+    if (dispatcher !== undefined && dispatcher.behind > 0)
+      reasons.push(`${dispatcher.behind} partitions are dispatched with a delay`);
+  }
   if (engine?.failure !== undefined) reasons.push(`the input cannot be read: ${engine.failure}`);
+  if (dispatcher !== undefined && dispatcher.taking > 0)
+    reasons.push(`${dispatcher.taking} partitions are being taken to be dispatched`);
   if (dispatcher !== undefined && dispatcher.failed > 0)
     reasons.push(`${dispatcher.failed} partitions are not dispatched any more`);
   if (events.congested) reasons.push("the log is behind: events wait to be written");

@@ -86,6 +86,7 @@ describe("rejections are found", () => {
     [{ code: "schema" }, ({ code }) => code === "schema"],
     [{ key: "k3" }, ({ key }) => key === "k3"],
     [{ thing: "t5" }, ({ thing }) => thing === "t5"],
+    [{ until: 1_300_000 }, () => true], // a page of the store is exactly one of 500
     [{ since: 1_000_000 }, ({ at }) => at >= 1_000_000],
     [{ until: 1_000_000 }, ({ at }) => at < 1_000_000],
     [{ since: 200_000, until: 900_000 }, ({ at }) => at >= 200_000 && at < 900_000],
