@@ -110,6 +110,25 @@ describe("the HTTP API", () => {
     expect([status, facts["field"]]).toEqual([400, field]);
   });
 
+  test.each([
+    ["instances", { action: "cancel" }, "all"],
+    ["instances", { action: "cancel", all: false }, "all"],
+    ["instances", { action: "stop", flow: "counting" }, "action"],
+    ["instances", { action: "signal", flow: "counting" }, "type"],
+    ["instances", { action: "pause", flow: "counting", type: "tick" }, "type"],
+    ["instances", { action: "cancel", flow: "counting", max: 0 }, "max"],
+    ["redrive", {}, "all"],
+    ["redrive", { until: 1 }, "all"],
+    ["redrive", { code: "schema", max: -1 }, "max"],
+  ])("refuses POST /v1/bulk/%s of %j, and does nothing", async (path, body, field) => {
+    const headers = { "content-type": "application/json" };
+    const init = { method: "POST", headers, body: JSON.stringify(body) };
+    const answer = await fetch(`${millrace().http}/v1/bulk/${path}`, init);
+    const { status, facts } = await problemOf(answer);
+    expect([status, facts["field"]]).toEqual([400, field]);
+    expect((await millrace().instance("counting", "d1"))?.status).toBe("running");
+  });
+
   test.each(["/v1/nothing", "/nothing"])("has nothing at %s", async (path) => {
     expect(await problemOf(await ask(path))).toMatchObject({ status: 404, code: "API-001" });
   });
@@ -133,6 +152,7 @@ describe("the HTTP API", () => {
     [1, "API-001", ["counting", "nobody", "tick"]],
     [1, "API-002 type: ", ["counting", "d1", "xstate.stop"]],
     [1, "API-002 payload: ", ["counting", "d1", "tick", "--payload", "[]"]],
+    [2, "name the event's type", ["counting", "d1"]],
     [2, "--payload is not JSON: {broken", ["counting", "d1", "tick", "--payload", "{broken"]],
   ])("makes `millrace instance signal` end with %i: %s", async (exit, words, args) => {
     const env = { MILLRACE_URL: millrace().http };

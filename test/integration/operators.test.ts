@@ -21,6 +21,7 @@ interface Rejection {
   readonly id: string;
   readonly code: string;
   readonly key: string;
+  readonly traceId?: string;
 }
 
 class Operator {
@@ -90,9 +91,16 @@ describe.each([
     await operator.does("instance", "pause", "counting", "p1", "--reason", "a new sensor");
     await operator.has("p1", "paused");
     const paused = await millrace().instance("counting", "p1"); // before its timer of 400 ms, or after
-    for (const id of ["second", "third"]) await device.tick(id);
+    const traces = { second: "ab".repeat(16), third: "cd".repeat(16) };
+    for (const [id, trace] of Object.entries(traces))
+      await device.tick(id, `00-${trace}-00f067aa0ba902b7-00`);
     await until(async () => (await operator.rejected("p1")).length === 2);
     expect((await operator.rejected("p1")).map(({ code }) => code)).toEqual(["paused", "paused"]);
+    const [last] = await operator.rejected("p1");
+    expect(last?.traceId).toBe(traces.third);
+    expect(await operator.does("rejected", "show", last?.id ?? "")).toContain(
+      `trace      ${traces.third}`,
+    );
     expect((await millrace().instance("counting", "p1"))?.seq).toBe(paused?.seq);
     await operator.does("instance", "resume", "counting", "p1");
     await until(async () => (await millrace().instance("counting", "p1"))?.state === "resting");
@@ -118,8 +126,29 @@ describe.each([
     const causes = steps.map(({ cause }) => [cause.kind, cause.type, cause.reason]);
     expect(causes).toContainEqual(["operator", "pause", "a new sensor"]);
     const given = steps.filter(({ cause }) => cause.kind === "redrive");
-    const traces = new Set(given.map(({ traceId }) => traceId));
-    expect([given.length, traces.size, traces.has(undefined)]).toEqual([2, 2, false]);
+    const kept = given.map(({ cause, traceId }) => `${cause.id} ${traceId}`);
+    expect(kept.toSorted()).toEqual([`second ${traces.second}`, `third ${traces.third}`]);
+  });
+
+  test("signals one, and many, counted first, as they are when they take it", async () => {
+    const operator = new Operator(millrace());
+    const device = await operator.device("s1");
+    const resting = async () => (await millrace().instance("counting", "s1"))?.state === "resting";
+    await until(resting);
+    const signal = ["instance", "signal", "--thing", "s1", "--state", "resting"];
+    const words = [...signal, "--type", "tick", "--payload", '{"id":"told"}'];
+    expect(await operator.does(...words)).toBe("this would signal 1 instances; --yes does it");
+    expect(await operator.does(...words, "--yes")).toBe("signalled 1 instances");
+    await operator.becomes("s1", ["first", "told"]);
+    await device.tick("last");
+    await operator.becomes("s1", ["first", "told", "last"]);
+    for (const [wrong, why] of [
+      [["instance", "signal", "counting"], "name the event's type"],
+      [["instance", "signal", "--type", "tick"], "name a flow, or one of --state"],
+      [[...words, "--id", "once"], "--id is of an event for one instance"],
+      [["instance", "signal", "counting", "s1", "tick", "--state", "busy"], "leave the key out"],
+    ] as const)
+      expect(await operator.isRefused(...wrong)).toEqual([2, expect.stringContaining(why)]);
   });
 
   test("cancels an instance; the next event begins another", async () => {
@@ -160,6 +189,11 @@ describe.each([
     await Promise.all(names.map((name) => operator.has(name, "paused")));
     await operator.does("instance", "resume", "--status", "paused", "--yes");
     await Promise.all(names.map((name) => operator.has(name, "running")));
+    const cancel = ["instance", "cancel", "counting", "--thing", "many3"];
+    expect(await operator.does(...cancel)).toBe("this would cancel 1 instances; --yes does it");
+    expect(await operator.does(...cancel, "--yes")).toBe("cancelled 1 instances");
+    await operator.has("many3", "cancelled");
+    await operator.has("many4", "running");
     expect(await operator.isRefused("instance", "resume")).toEqual([
       2,
       expect.stringContaining("name a flow"),

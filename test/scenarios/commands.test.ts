@@ -300,7 +300,7 @@ describe("a command that nobody takes until it expires", () => {
     devices.become("online");
     await dispatched.rest();
     expect(received()).toEqual([]);
-    expect(counters()).toMatchObject({ delivered: 0, dropped: 1 });
+    expect(counters()).toMatchObject({ delivered: 0, expired: 1, dropped: 0 });
     await turn(40);
     expect(received()).toEqual(["lamp/l1/level 40"]);
   });
@@ -337,15 +337,18 @@ describe("a command that nobody takes until it expires", () => {
   });
 
   test("is dropped without a word where nobody waits for it", async () => {
-    const { turn, dispatched, world, devices, received, written, causes } = await open(careless);
+    const lamp = await open(careless);
+    const { turn, dispatched, world, devices, received, written, causes, counters } = lamp;
     await turn(30);
     await world.advance(500);
     expect(written()).toEqual([]); // the flash is gone before it would be put aside
+    expect(counters()).toMatchObject({ expired: 1, dropped: 0 });
     await world.advance(9_500);
     devices.become("online");
     await dispatched.rest();
     expect(received()).toEqual([]);
     expect(causes()).toEqual(["turn", "parked", "expired.level"]);
+    expect(counters()).toMatchObject({ expired: 2, dropped: 0 });
     expect(world.rejections()).toEqual([]);
   });
 });

@@ -67,7 +67,7 @@ function isCommandDone(
   effect: CommandEffect,
   step: Counting,
 ): boolean {
-  if (world.receivedIds.has(id)) return isSettled(view, id);
+  if (world.receivedIds.has(id) || isCancelled(view, step)) return isSettled(view, id);
   if ((effect.deadline ?? Number.POSITIVE_INFINITY) <= world.scheduler.now)
     return isSettled(view, id);
   return effect.supersede && isSuperseded(view, effect, step) && isSettled(view, id);
@@ -84,6 +84,17 @@ function isSuperseded(
       effect.name === name &&
       step.offset > offset &&
       nameOf(step.body.instance) === nameOf(body.instance),
+  );
+}
+
+/** An operator has ended the instance since: what was put aside of it is dropped. */
+function isCancelled(view: JournalView, { offset, body }: Counting): boolean {
+  return view.counting.some(
+    (later) =>
+      later.offset > offset &&
+      later.kind === "step" &&
+      later.body.instance.status === "cancelled" &&
+      nameOf(later.body.instance) === nameOf(body.instance),
   );
 }
 

@@ -9,6 +9,7 @@ import type { World } from "./world.ts";
 /** The real ingest and deliver code in a process of its own; sessions are the simulation's. */
 export class GatewayProcess {
   readonly process: Process;
+  readonly log: LogClient;
   readonly writer: EventsWriter;
   readonly ingest: Ingest;
   readonly deliveries: Deliveries;
@@ -23,6 +24,7 @@ export class GatewayProcess {
     this.process = new Process(name, world.scheduler);
     const { clock } = this.process;
     const log = new LogClient(world, this.process);
+    this.log = log;
     const catalogue = world.newCatalogue();
     this.registry = new Registry(log, catalogue, clock);
     this.writer = new EventsWriter(log, clock, { batchRecordsMax: 3 });

@@ -83,7 +83,9 @@ export function listeners(
   const [, thing = "", type = ""] = header.topic.split("/");
   const payload = jsonOf(record);
   const device = { type, thing, payload };
-  const byKey = (flowsOf[type] ?? []).map((flow): Interest => {
+  const { only } = header;
+  const isFor = (flow: string): boolean => only === undefined || only.flow === flow;
+  const byKey = (flowsOf[type] ?? []).filter(isFor).map((flow): Interest => {
     const named = (payload as JsonObject | undefined)?.["room"];
     if (flow === "room" && named === undefined)
       return {
@@ -94,7 +96,8 @@ export function listeners(
     const to = { ns: "default", flow, key: flow === "room" ? `room-${named as string}` : thing };
     return { name: nameOf(to), to, record, header, device };
   });
-  return [...byKey, ...deployed(record, header, device, deployments)];
+  const byRole = isFor("pair") ? deployed(record, header, device, deployments) : [];
+  return [...byKey, ...byRole.filter(({ to }) => [undefined, to?.key].includes(only?.key))];
 }
 
 export function addressed(
@@ -111,7 +114,8 @@ export function inputFor(
   flow: Flow,
   things?: Bindings,
 ): Input {
-  const common = { to: to as InstanceRef, offset: record.offset, at };
+  const { redrive } = header as EventHeader;
+  const common = { to: to as InstanceRef, offset: record.offset, at, redrive };
   const payload = jsonOf(record) as JsonObject;
   if (header?.kind === "signal")
     return {
@@ -120,8 +124,13 @@ export function inputFor(
       type: header.type,
       id: header.id,
       effect: header.effect,
+      where: header.where,
       payload,
     };
+  if (header?.kind === "operator") {
+    const { action, id, where } = header;
+    return { kind: "operator", ...common, action, id, where, payload };
+  }
   if (header?.kind === "result")
     return { kind: "result", ...common, effect: header.effect, outcome: header.outcome, payload };
   if (header?.kind === "parked") {

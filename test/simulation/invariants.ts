@@ -150,9 +150,10 @@ export function I1_nothingAcceptedIsLost(
   const stamps = new Map<string, Set<string>>();
   for (const { partition, events, reference } of courses) {
     for (const { header = "{}", value } of events) {
-      const { kind, at, w, n } = JSON.parse(header) as Partial<DeviceEvent>;
+      const { kind, at, w, n, redrive } = JSON.parse(header) as Partial<DeviceEvent>;
       const u = /"u":(\d+)/.exec(value?.toString() ?? "")?.[1];
-      if (kind !== "device" || at !== undefined || u === undefined) continue;
+      const isOriginal = kind === "device" && at === undefined && redrive === undefined;
+      if (!isOriginal || u === undefined) continue;
       stamps.set(u, (stamps.get(u) ?? new Set()).add(`${w}:${n}`));
     }
     for (const stamp of reference.lost)

@@ -80,8 +80,10 @@ async function drain(world: World): Promise<void> {
   for (const { process } of [...world.gateways, ...world.workers]) process.wake();
   for (const process of world.rebuilding) process.wake();
   for (const lastWord of [true, false]) {
-    do await scheduler.run(scheduler.now + LOOK_MS);
-    while (scheduler.now < end && (world.lateEffects > 0 || world.undone().length > 0));
+    do {
+      world.operators.tidyUp();
+      await scheduler.run(scheduler.now + LOOK_MS);
+    } while (scheduler.now < end && (world.lateEffects > 0 || world.undone().length > 0));
     const undone = world.undone();
     if (undone.length > 0) world.note("world", () => `undone: ${undone.join(", ")}`);
     // Nothing is left to do, and everybody can still be heard.

@@ -2,7 +2,7 @@ import type { GatewayProcess } from "./gateway-process.ts";
 import { partitionOf } from "@millrace/shared/contract/partition";
 import { PARTITIONS, type World } from "./world.ts";
 
-/** What devices and people say, and when; drawn from the seed. */
+/** What devices, people and operators say, and when; drawn from the seed. */
 
 export const LASTS_MS = 20_000;
 
@@ -22,6 +22,8 @@ function say(world: World, n: number): void {
   const gateway = scheduler.pick(world.gatewaysAlive());
   if (what < 0.06 && gateway !== undefined) return signal(world, gateway, n);
   if (what < 0.08) return strange(world);
+  if (what < 0.15 && gateway !== undefined) return world.operators.act(gateway);
+  if (what < 0.18 && gateway !== undefined) return world.operators.redriveAny(gateway);
   const device = scheduler.pick(world.devices);
   const bites = world.isPoisonous && scheduler.chance(0.06);
   const type = bites ? "bite" : (scheduler.pick(types) as string);
@@ -49,11 +51,16 @@ function signal(world: World, gateway: GatewayProcess, n: number): void {
   const key = scheduler.pick(world.devices)?.name ?? "";
   const to = { ns: "default", flow: "lamp", key };
   const right = partitionOf(`default/${key}`, PARTITIONS);
+  const where = scheduler.chance(0.4) ? { where: { state: scheduler.pick(["on", "off"]) } } : {};
   const partition = scheduler.chance(0.3) ? scheduler.between(0, PARTITIONS - 1) : right;
   gateway.process.enter(() => {
     const stamp = gateway.writer.stamp();
-    const header = { v: 1, kind: "signal", ...to, type: "nudge", id: `s${n}`, ...stamp };
-    const record = { key: `default/${key}`, header: JSON.stringify(header), value: "{}" };
+    const said = { v: 1, kind: "signal", ...to, type: "nudge", id: `s${n}`, ...where };
+    const record = {
+      key: `default/${key}`,
+      header: JSON.stringify({ ...said, ...stamp }),
+      value: "{}",
+    };
     gateway.writer.write(partition, record).catch(() => {});
   });
 }

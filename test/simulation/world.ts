@@ -19,6 +19,7 @@ import {
 } from "./fold-invariants.ts";
 import type { Report } from "./invariants.ts";
 import { JournalView } from "./journal-view.ts";
+import { Operators } from "./operators.ts";
 import { Network } from "./network.ts";
 import { drawDispatchOptions, drawEngineOptions } from "./options.ts";
 import type { Process } from "./process.ts";
@@ -48,6 +49,7 @@ export class World {
   /** Ids of commands that came to a device, and were accepted or refused. */
   readonly receivedIds = new Set<string>();
   readonly deployments = new DeploymentHistory();
+  readonly operators: Operators;
   /** Processes that poison has ended, and all that have claimed, by the names in their claims. */
   readonly bitten = new Set<string>();
   readonly claimants = new Map<string, string>();
@@ -93,6 +95,7 @@ export class World {
     this.engineOptions = drawEngineOptions(scheduler);
     this.dispatchOptions = drawDispatchOptions(scheduler);
     this.isPoisonous = scheduler.chance(0.15);
+    this.operators = new Operators(this);
     this.states.scanPageMax = scheduler.pick([1, 2, 500]) as number;
   }
 
@@ -257,7 +260,7 @@ export class World {
 
   /** What is still to be done before all is at rest. */
   undone(): string[] {
-    const undone: string[] = [];
+    const undone = this.operators.undone();
     for (const device of this.devices) if (!device.isSettled) undone.push(`${device.name} waits`);
     for (const { name } of this.rebuilding) undone.push(`${name} is under way`);
     for (const [partition, view] of this.views.entries()) {

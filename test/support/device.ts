@@ -31,9 +31,12 @@ export class CountingDevice {
     await client.subscribeAsync(`count/${this.name}/echo`, { qos: 1 });
   }
 
-  /** Publishes an event; resolves when it is acknowledged. @throws as `publish` does */
-  async tick(id: string): Promise<void> {
-    await this.publish(`count/${this.name}/tick`, JSON.stringify({ id }));
+  /**
+   * Publishes an event; resolves when it is acknowledged. @throws as `publish` does
+   * @param traceparent the trace that it goes on with
+   */
+  async tick(id: string, traceparent?: string): Promise<void> {
+    await this.publish(`count/${this.name}/tick`, JSON.stringify({ id }), traceparent);
     this.acknowledged.push(id);
   }
 
@@ -41,13 +44,14 @@ export class CountingDevice {
    * Publishes at QoS 1; resolves when it is acknowledged.
    * @throws when the connection closes before: the event may have been taken, or not
    */
-  async publish(topic: string, payload: string | Buffer): Promise<void> {
+  async publish(topic: string, payload: string | Buffer, traceparent?: string): Promise<void> {
     const client = this.#client;
     if (client?.connected !== true) throw new Error(`${this.name} is not connected`);
     await new Promise<void>((resolve, reject) => {
       const closed = (): void => reject(new Error("closed"));
       client.once("close", closed);
-      client.publish(topic, payload, { qos: 1 }, (error) => {
+      const properties = traceparent === undefined ? {} : { userProperties: { traceparent } };
+      client.publish(topic, payload, { qos: 1, properties }, (error) => {
         client.off("close", closed);
         if (error) reject(error);
         else resolve();

@@ -1,3 +1,5 @@
+import { redriven } from "@millrace/cli/compose/rejections";
+import type { OperatorCommand, Where } from "@millrace/shared/contract/event-record";
 import type { Bindings, Instance, StateValue } from "@millrace/shared/contract/instance";
 import {
   parseJournalHeader,
@@ -43,6 +45,13 @@ export interface Deployed {
   readonly name: string;
   readonly flow: string;
   readonly things: Bindings;
+}
+
+/** What an operator says with an act. */
+interface Act {
+  readonly id?: string;
+  readonly where?: Where;
+  readonly payload?: object;
 }
 
 export async function simulate(options: WorldOptions): Promise<World> {
@@ -168,21 +177,27 @@ export class World {
     type: string,
     payload: object = {},
     id = `s${Math.random()}`,
+    where?: Where,
   ): Promise<void> {
+    await this.#say(instance, { kind: "signal", type, id, where }, payload);
+  }
+
+  /** An operator wants something of an instance. */
+  async operate(
+    instance: string,
+    action: OperatorCommand["action"],
+    { id = `o${Math.random()}`, where, payload = {} }: Act = {},
+  ): Promise<void> {
+    await this.#say(instance, { kind: "operator", action, id, where }, payload);
+  }
+
+  async #say(instance: string, said: object, payload: object): Promise<void> {
     const { flow, key } = refOf(instance);
     const { events } = this.process;
-    const header = {
-      v: 1,
-      kind: "signal",
-      ns: "default",
-      flow,
-      key,
-      type,
-      id,
-    };
+    const header = { v: 1, ns: "default", flow, key, ...said, ...events.stamp() };
     await events.write(partitionOf(logKey("default", key), this.logs.partitions), {
       key: logKey("default", key),
-      header: JSON.stringify({ ...header, ...events.stamp() }),
+      header: JSON.stringify(header),
       value: JSON.stringify(payload),
     });
     await settle();
@@ -194,6 +209,17 @@ export class World {
     await gateway.registry.start();
     const payload = Buffer.from("{}");
     await gateway.ingest.write({ ns: "default", client: "c", topic, payload, qos: 1 });
+  }
+
+  /** Gives the nth of all rejected inputs again. */
+  async redrive(nth: number): Promise<void> {
+    const rejected = this.counting().filter(({ kind }) => kind === "rejected");
+    const { partition = 0, offset = 0 } = rejected.at(nth) ?? {};
+    const { log, events } = this.process;
+    const { header, ...record } = await redriven(log, { ns: "default", partition, offset });
+    const stamped = { ...record, header: JSON.stringify({ ...header, ...events.stamp() }) };
+    await events.write(partition, stamped);
+    await settle();
   }
 
   async advance(ms: number): Promise<void> {

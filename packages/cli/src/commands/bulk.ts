@@ -17,7 +17,7 @@ const PAGE = 500;
 
 /**
  * Does something to many, page by page. Counts them first; without `--yes` it leaves it at that, and
- * above `--max` it refuses.
+ * above `--max` it refuses, as the server does where more have come since.
  *
  * @param words `pause` and `paused`, say, and what it is done to
  */
@@ -36,23 +36,44 @@ export async function doToMany(
     if (asJson) return print(json({ matching, done: 0 }));
     return print(`this would ${words.verb} ${matching} ${words.what}; --yes does it`);
   }
-  const done = await allPages(path, body, (soFar) => {
-    if (process.stderr.isTTY) process.stderr.write(`\r${soFar} of ${matching}\x1b[K`);
-  });
-  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  let done = 0;
+  try {
+    await allPages(
+      path,
+      body,
+      (soFar) => {
+        done = soFar;
+        if (process.stderr.isTTY) process.stderr.write(`\r${soFar} of ${matching}\x1b[K`);
+      },
+      max,
+    );
+  } catch (error) {
+    if (!(error instanceof CommandFailed) || done === 0) throw error;
+    const said = `${words.done} ${done} of ${matching} ${words.what}, and no more: ${error.message}`;
+    throw new CommandFailed(said, error.exitCode, error.facts);
+  } finally {
+    if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  }
   print(asJson ? json({ matching, done }) : `${words.done} ${done} ${words.what}`);
 }
 
+/** @param max held by the server: it does nothing of a page where there are more from it on */
 async function allPages(
   path: string,
   body: object,
   told: (soFar: number) => void,
+  max?: number,
 ): Promise<number> {
   const client = clientOf();
   let count = 0;
   let cursor: string | undefined;
   do {
-    const page: BulkPage = await client.post(path, { ...body, limit: PAGE, cursor });
+    const page: BulkPage = await client.post(path, {
+      ...body,
+      limit: PAGE,
+      cursor,
+      ...(max !== undefined && { max: max - count }),
+    });
     count += page.count;
     cursor = page.next;
     told(count);

@@ -1,10 +1,10 @@
-import type { HistoryPage, HistoryStep, Receipt } from "@millrace/gateway/api/operations";
+import type { HistoryPage, HistoryStep } from "@millrace/gateway/api/operations";
 import { type Instance, instanceStatuses, type Timer } from "@millrace/shared/contract/instance";
 import { Command, Option } from "commander";
-import { CommandFailed, exitCodes } from "../client/client.ts";
 import { writeTable } from "../output/table.ts";
 import { shorten, writeState, writeThings, writeTime } from "../output/text.ts";
 import { operateCommands } from "./operate.ts";
+import { signalCommand } from "./signal.ts";
 import { clientOf, json, print, wholeNumber } from "./common.ts";
 
 /** An instance as the API shows it. */
@@ -57,17 +57,7 @@ export function instanceCommand(): Command {
     .option("--namespace <name>")
     .option("--json", "as JSON")
     .action(history);
-  instance
-    .command("signal")
-    .description("send an event to an instance")
-    .argument("<flow>")
-    .argument("<key>")
-    .argument("<type>", "the event's type")
-    .option("--payload <json>", "its members, as a JSON object", "{}")
-    .option("--id <id>", "makes a repeat be taken once")
-    .option("--namespace <name>")
-    .option("--json", "as JSON")
-    .action(signal);
+  instance.addCommand(signalCommand());
   for (const command of operateCommands()) instance.addCommand(command);
   return instance;
 }
@@ -200,32 +190,4 @@ function writeStep(
   }
   if (traceId !== undefined) lines.push(`           trace ${traceId}`);
   return lines.join("\n");
-}
-
-interface SignalOptions {
-  readonly payload: string;
-  readonly id?: string;
-  readonly namespace?: string;
-  readonly json?: true;
-}
-
-async function signal(
-  flow: string,
-  key: string,
-  type: string,
-  { payload, id, namespace, json: asJson }: SignalOptions,
-): Promise<void> {
-  const query = namespace === undefined ? "" : `?namespace=${encodeURIComponent(namespace)}`;
-  const body = { type, payload: readPayload(payload), ...(id !== undefined && { id }) };
-  const receipt = await clientOf().post<Receipt>(`${pathOf(flow, key)}/signals${query}`, body);
-  if (asJson) return print(json(receipt));
-  print(`${type} sent to ${flow}/${key}, as ${receipt.id}`);
-}
-
-function readPayload(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new CommandFailed(`--payload is not JSON: ${text}`, exitCodes.usage);
-  }
 }

@@ -68,18 +68,24 @@ async function migrate(flow: string, flags: MigrateFlags): Promise<void> {
     if (!asJson) print(`this would migrate ${planned.count} instances; --yes does it`);
     return;
   }
-  const done = await allPages(flow, { ...body, to: planned.to, preview: false });
+  const done = await allPages(flow, { ...body, to: planned.to, preview: false }, max);
   print(asJson ? json({ ...planned, done: done.count }) : `migrated ${done.count} instances`);
 }
 
-async function allPages(flow: string, body: object): Promise<MigrationPage> {
+/** @param max held by the server, for what is not only counted */
+async function allPages(flow: string, body: object, max?: number): Promise<MigrationPage> {
   const client = clientOf();
   const states = new Map<string, MigratedState>();
   let [count, to] = [0, ""];
   let cursor: string | undefined;
   do {
     const path = `/v1/flows/${encodeURIComponent(flow)}/migrate`;
-    const page: MigrationPage = await client.post(path, { ...body, limit: PAGE, cursor });
+    const page: MigrationPage = await client.post(path, {
+      ...body,
+      limit: PAGE,
+      cursor,
+      ...(max !== undefined && { max: max - count }),
+    });
     for (const one of page.states) {
       const place = JSON.stringify(one.state);
       states.set(place, { ...one, count: one.count + (states.get(place)?.count ?? 0) });

@@ -17,6 +17,7 @@ interface ShownRejection {
   readonly detail: string;
   readonly cause: Cause;
   readonly payload: unknown;
+  readonly traceId?: string;
 }
 
 interface Filter {
@@ -110,6 +111,7 @@ async function show(
     `  input      ${cause.kind} ${cause.type}`,
     ...(cause.client === undefined ? [] : [`  client     ${cause.client}`]),
     ...(cause.topic === undefined ? [] : [`  topic      ${cause.topic}`]),
+    ...(shown.traceId === undefined ? [] : [`  trace      ${shown.traceId}`]),
     `  payload    ${JSON.stringify(shown.payload)}`,
   ];
   print(lines.join("\n"));
@@ -133,7 +135,7 @@ async function redrive(
   }
   if (!isNarrow && !all) throw usage("name rejected inputs, say which by options, or say --all");
   // What is rejected again meanwhile is not among them: it would go on for ever.
-  const body = { ...filter, until: Date.now() };
+  const body = { ...filter, ...(all && { all }), until: Date.now() };
   const flags = { max, ...(yes && { yes }), ...(asJson && { json: asJson }) };
   await doToMany("/v1/bulk/redrive", body, flags, {
     verb: "redrive",

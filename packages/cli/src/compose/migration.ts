@@ -3,6 +3,7 @@ import type {
   MigrationPage,
   MigrationRequest,
 } from "@millrace/gateway/api/operations";
+import { COUNTED_PAGE, holdTo } from "@millrace/gateway/api/bulk";
 import { invalid, notFound } from "@millrace/gateway/api/problem";
 import { type Instance, isEnded } from "@millrace/shared/contract/instance";
 import { mapState } from "@millrace/shared/core/migration";
@@ -18,11 +19,17 @@ interface MigrationParts {
   say(instance: Instance, to: Flow): Promise<unknown>;
 }
 
-/** Counts a page of instances by what would become of them, and moves those that can be moved. */
+/**
+ * Counts a page of instances by what would become of them, and moves those that can be moved.
+ *
+ * @throws OperationalError API-002 where there are more of them than `max` from here on, before any is moved
+ */
 export async function migratePage(
-  { catalogue, instances, say }: MigrationParts,
-  { ns, name, from, to, map, preview, cursor, limit }: MigrationRequest,
+  parts: MigrationParts,
+  request: MigrationRequest,
 ): Promise<MigrationPage> {
+  const { catalogue, instances, say } = parts;
+  const { ns, name, from, to, map, preview, max, cursor, limit } = request;
   const target = versionOf(catalogue, ns, name, to);
   const source = from === undefined ? undefined : versionOf(catalogue, ns, name, from);
   for (const [was, state] of Object.entries(map)) {
@@ -46,13 +53,18 @@ export async function migratePage(
     states.set(place, { state: instance.state, ...becomes, count });
     return "state" in mapped;
   });
-  if (!preview) await Promise.all(movable.map((instance) => say(instance, target)));
-  return {
+  const page = {
     to: target.version,
     count: movable.length,
     states: [...states.values()],
     ...(next !== undefined && { next }),
   };
+  if (preview) return page;
+  await holdTo(max, page, (later) =>
+    migratePage(parts, { ...request, preview: true, cursor: later, limit: COUNTED_PAGE }),
+  );
+  await Promise.all(movable.map((instance) => say(instance, target)));
+  return page;
 }
 
 /** @throws OperationalError API-001 */

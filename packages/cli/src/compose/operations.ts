@@ -129,8 +129,8 @@ export function operationsOf(
       return { open: (take, ended) => openTail(tail, from, take, ended) };
     },
     trace: traceOperationOf(installation),
-    signal: ({ ns, flow, key }, { type, payload, id = randomName(clock, "s"), trace }) =>
-      say({ kind: "signal", ns, flow, key, type, id }, payload, trace),
+    signal: ({ ns, flow, key }, { type, payload, where, id = randomName(clock, "s"), trace }) =>
+      say({ kind: "signal", ns, flow, key, type, id, ...(where && { where }) }, payload, trace),
     operate: ({ ns, flow, key }, { action, reason, where, id = randomName(clock, "o"), trace }) =>
       say(
         { kind: "operator", ns, flow, key, action, id, ...(where && { where }) },
@@ -141,7 +141,7 @@ export function operationsOf(
       const record = await redriven(log, place);
       const { ns: _, partition, offset } = place;
       const header = JSON.stringify({ ...record.header, ...events.stamp() });
-      const written = await events.write(partition, { ...record, header });
+      const written = await events.write(partition, { ...record, header }, record.header.trace);
       return { id: `${partition}-${offset}`, partition, offset: written.offset };
     },
     canRedrive: (place) =>
@@ -207,9 +207,15 @@ export function healthOf(
     if (count > 0) reasons.push(`${count} partitions ${what}`);
   }
   // All that read one log are behind together, and a gateway takes events all the same.
-  if (gateway === undefined && engine !== undefined && engine.behind > 0)
-    reasons.push(`${engine.behind} partitions are behind`);
+  if (gateway === undefined) {
+    if (engine !== undefined && engine.behind > 0)
+      reasons.push(`${engine.behind} partitions are behind`);
+    if (dispatcher !== undefined && dispatcher.behind > 0)
+      reasons.push(`${dispatcher.behind} partitions are dispatched with a delay`);
+  }
   if (engine?.failure !== undefined) reasons.push(`the input cannot be read: ${engine.failure}`);
+  if (dispatcher !== undefined && dispatcher.taking > 0)
+    reasons.push(`${dispatcher.taking} partitions are being taken to be dispatched`);
   if (dispatcher !== undefined && dispatcher.failed > 0)
     reasons.push(`${dispatcher.failed} partitions are not dispatched any more`);
   if (events.congested) reasons.push("the log is behind: events wait to be written");

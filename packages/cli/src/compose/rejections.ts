@@ -2,7 +2,7 @@ import { rejectionAt } from "@millrace/engine/query/rejection";
 import type { RejectionPlace, RejectionSearch } from "@millrace/gateway/api/operations";
 import { invalid, notFound } from "@millrace/gateway/api/problem";
 import { rejectionCursor } from "@millrace/shared/adapters/state-pages";
-import { parseEventHeader } from "@millrace/shared/contract/event-record";
+import { type EventHeader, parseEventHeader } from "@millrace/shared/contract/event-record";
 import type { Rejected } from "@millrace/shared/contract/journal-record";
 import { OperationalError } from "@millrace/shared/errors/operational";
 import type { EventLog, NewRecord } from "@millrace/shared/ports/event-log";
@@ -55,7 +55,7 @@ export async function searchRejections(
 export async function redriven(
   log: EventLog,
   { ns, partition, offset }: RejectionPlace,
-): Promise<Pick<NewRecord, "key" | "value"> & { readonly header: object }> {
+): Promise<Pick<NewRecord, "key" | "value"> & { readonly header: Omit<EventHeader, "w" | "n"> }> {
   const id = `${partition}-${offset}`;
   const found = partition < log.partitions ? await rejectionAt(log, partition, offset) : undefined;
   if (found?.ns !== ns) throw notFound(`rejected input ${id} in namespace ${ns}`);

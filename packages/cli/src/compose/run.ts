@@ -206,7 +206,7 @@ async function startDispatcher(
   { config, installation, tracer, line, lifetime }: Parts,
   gateways: GatewayDirectory,
 ): Promise<Dispatcher> {
-  const { callHosts, secrets: folder } = config;
+  const { callHosts, secrets: folder, lagMax: lagMsMax } = config;
   const { log, store, clock, events } = installation;
   const hosts = new CallHosts(callHosts);
   const http = new UndiciClient({ allows: hosts.allowsAddress });
@@ -220,6 +220,7 @@ async function startDispatcher(
     tracer,
     gateways,
     calls: { http, hosts, secrets },
+    options: { lagMsMax },
     onLine: line,
   });
   await lifetime.open(

@@ -266,7 +266,7 @@ export const settings = {
     schema: duration,
     wanted: "a duration, as 1m, or 0 for ever",
     description:
-      "how long input may wait before an engine by itself is not ready (default: 1m; 0: for ever)",
+      "how long an engine or dispatcher by itself may be behind until it is not ready (default: 1m; 0: for ever)",
   },
   stallMsMax: {
     env: "MILLRACE_STALL_MS_MAX",

@@ -117,6 +117,7 @@ export class Dispatcher {
     observeCounters(observe, this.counters, this.durations);
     observePending(observe, this.#commands, this.#calls);
     observe("millrace.dispatcher.partitions", this.#partitions.size, { state: "running" });
+    observe("millrace.dispatcher.partitions", this.taking, { state: "taking" });
     observe("millrace.dispatcher.partitions", this.#failed.size, { state: "failed" });
     for (const { partition, offset } of this.partitions()) {
       const end = ends.get(partition);
@@ -324,6 +325,21 @@ export class Dispatcher {
   /** How many partitions are not dispatched any more. */
   get failed(): number {
     return this.#failed.size;
+  }
+
+  /** How many partitions the group has given to this process that it cannot read yet. */
+  get taking(): number {
+    if (this.#stopped) return 0;
+    const isTaken = (partition: number): boolean =>
+      this.#partitions.has(partition) || this.#failed.has(partition);
+    return [...this.#assigned.keys()].filter((partition) => !isTaken(partition)).length;
+  }
+
+  /** How many partitions have not been read on for longer than `lagMsMax`, for too much is under way. */
+  get behind(): number {
+    const { lagMsMax } = this.#options;
+    if (lagMsMax === 0) return 0;
+    return [...this.#partitions.values()].filter(({ pausedMs }) => pausedMs > lagMsMax).length;
   }
 
   /** Ends at once, as a process that is killed does. */

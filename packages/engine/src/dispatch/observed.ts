@@ -12,7 +12,7 @@ export function observeCounters(
 ): void {
   observe("millrace.dispatcher.records", counters.records);
   observe("millrace.dispatcher.void", counters.void);
-  for (const outcome of ["delivered", "refused", "superseded"] as const)
+  for (const outcome of ["delivered", "refused", "superseded", "expired"] as const)
     observe("millrace.dispatcher.commands", counters[outcome], { outcome });
   observe("millrace.dispatcher.calls", counters.callsDone, { outcome: "done" });
   observe("millrace.dispatcher.calls", counters.callsFailed, { outcome: "error" });

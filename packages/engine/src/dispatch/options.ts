@@ -12,6 +12,8 @@ export interface DispatchOptions {
   readonly bookmarkMs: number;
   /** Steps with effects that are being carried out, beyond which a partition is paused. */
   readonly underWayMax: number;
+  /** How long a partition may be paused before it is said to be behind; 0 is for ever. */
+  readonly lagMsMax: number;
   /** An attempt of a call is given its own timeout, and this long at the most. */
   readonly callTimeoutMsMax: number;
   /** An answer is read up to here: what a flow takes of it has to fit into an instance. */
@@ -36,6 +38,7 @@ export const defaultDispatchOptions: DispatchOptions = {
   askAgainMs: 10_000,
   bookmarkMs: 1_000,
   underWayMax: 10_000,
+  lagMsMax: 60_000,
   callTimeoutMsMax: 300_000,
   callBodyBytesMax: 64 * 1_024,
   callBackoffMs: 500,
@@ -54,8 +57,10 @@ export interface DispatchCounters {
   delivered: number;
   refused: number;
   superseded: number;
+  /** Commands that nobody had by their deadline. */
+  expired: number;
   parked: number;
-  /** Commands and calls that nobody waited for any more: expired, or too late. */
+  /** Commands and calls that nobody waited for any more before that: of a state that was left, say. */
   dropped: number;
   sent: number;
   published: number;
@@ -74,6 +79,7 @@ export function dispatchCounters(): DispatchCounters {
     delivered: 0,
     refused: 0,
     superseded: 0,
+    expired: 0,
     parked: 0,
     dropped: 0,
     sent: 0,

@@ -36,7 +36,8 @@ export class PartitionDispatch {
   readonly #progress: Progress;
   readonly #logClock: LogClock;
   readonly #logNow = (): EpochMs => this.#logClock.now();
-  #paused = false;
+  /** When it was paused, on the monotonic clock. */
+  #pausedAtMs: number | undefined;
   #ended = false;
 
   /** @param logTime how far the log is: what came long ago is not taken for new */
@@ -50,6 +51,11 @@ export class PartitionDispatch {
 
   get bookmark(): Bookmark {
     return this.#progress.bookmark;
+  }
+
+  /** How long nothing more is read, because too much is under way; 0 where that is not so. */
+  get pausedMs(): number {
+    return this.#pausedAtMs === undefined ? 0 : this.#host.clock.monotonicMs() - this.#pausedAtMs;
   }
 
   /** @throws OperationalError LOG-005 when the log has lost records, LOG-007 when one cannot be read */
@@ -235,8 +241,8 @@ export class PartitionDispatch {
 
   #holdBack(): void {
     const over = this.#progress.underWay > this.#host.options.underWayMax;
-    if (over === this.#paused) return;
-    this.#paused = over;
+    if (over === (this.#pausedAtMs !== undefined)) return;
+    this.#pausedAtMs = over ? this.#host.clock.monotonicMs() : undefined;
     if (over) this.#host.subscription().pause(this.#partition);
     else this.#host.subscription().resume(this.#partition);
   }

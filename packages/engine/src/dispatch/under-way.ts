@@ -184,11 +184,12 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
     if (await isWritten(writing)) this.#release(pending);
   }
 
-  /** Nobody waits for it any more. */
+  /** Nobody waits for it any more; past its deadline, it has expired. */
   drop(pending: P): void {
     if (pending.settled) return;
-    this.#finish(pending, "dropped");
-    this.#parts.counters.dropped += 1;
+    const outcome = isLate(pending) ? "expired" : "dropped";
+    this.#finish(pending, outcome);
+    this.#parts.counters[outcome] += 1;
     this.#release(pending);
   }
 
@@ -225,6 +226,10 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
     this.#stopped = true;
     for (const pending of this.all()) this.#finish(pending, "left");
   }
+}
+
+function isLate({ effect, logNow }: PendingEffect<CommandEffect | CallEffect>): boolean {
+  return effect.kind === "command" && effect.deadline !== undefined && effect.deadline <= logNow();
 }
 
 /** What is not written stays under way: the bookmark does not pass it, and whoever is next does it again. */

@@ -14,10 +14,11 @@ export async function rejectionAt(
   if (offset < start || offset >= end) return undefined;
   for await (const [record] of log.read("journal", partition, offset, offset + 1)) {
     if (record === undefined || record.offset !== offset) continue;
-    if (parseJournalHeader(record.header)?.kind !== "rejected") return undefined;
+    const header = parseJournalHeader(record.header);
+    if (header?.kind !== "rejected") return undefined;
     const rejected = readJournalValue("rejected", record, partition);
     const json = record.value?.toString("utf8") ?? "";
-    return { partition, ...storedRejection(offset, rejected, json) };
+    return { partition, ...storedRejection(offset, { rejected, json, trace: header.trace }) };
   }
   return undefined;
 }

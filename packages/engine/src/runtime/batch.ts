@@ -10,7 +10,7 @@ import type { InstanceIndex } from "@millrace/shared/ports/state-store";
 import type { Cached } from "./instance-cache.ts";
 import type { BigInput, JournalEntry } from "./journal-writer.ts";
 import type { Traced } from "./step-spans.ts";
-import { indexOf } from "./stored.ts";
+import { indexOf, type RejectedRecord } from "./stored.ts";
 
 /** Effects that an executor has to see; lines for operators are written by the engine itself. */
 const executed: ReadonlySet<string> = new Set(["command", "call", "publish", "send"]);
@@ -39,11 +39,7 @@ export interface BatchedInstance extends Omit<Touched, "before" | "instance"> {
 export class Batch {
   readonly entries: JournalEntry[] = [];
   readonly #touched = new Map<InstanceId, Touched>();
-  readonly rejections: {
-    readonly at: number;
-    readonly rejected: Rejected;
-    readonly json: string;
-  }[] = [];
+  readonly rejections: (RejectedRecord & { readonly at: number })[] = [];
   readonly logs: {
     readonly instance: Instance;
     readonly trace: Traceparent;
@@ -94,7 +90,7 @@ export class Batch {
     const json = encodeRejection(rejected);
     const { ns, key } = rejected;
     const place = this.#add("rejected", key === undefined ? undefined : { ns, key }, json, trace);
-    this.rejections.push({ at: place, rejected, json });
+    this.rejections.push({ at: place, rejected, json, trace });
     if (id === undefined || cached === undefined || rejected.instance === undefined) return;
     const text = JSON.stringify(rejected.instance);
     this.#touch(id, cached, rejected.instance, text, undefined, false);

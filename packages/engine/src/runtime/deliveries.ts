@@ -256,8 +256,8 @@ function addressed(
   const common = { ...where, redrive: header.redrive };
   switch (header.kind) {
     case "signal": {
-      const { type, id, effect } = header;
-      return { kind: "signal", ...common, type, id, effect, payload };
+      const { type, id, effect, where } = header;
+      return { kind: "signal", ...common, type, id, effect, where, payload };
     }
     case "result":
       return { kind: "result", ...common, effect: header.effect, outcome: header.outcome, payload };

@@ -80,7 +80,8 @@ export class Fold {
       }
       case "rejected": {
         const rejected = readJournalValue("rejected", record, this.#partition);
-        this.#rejections.push(storedRejection(offset, rejected, value?.toString("utf8") ?? ""));
+        const json = value?.toString("utf8") ?? "";
+        this.#rejections.push(storedRejection(offset, { rejected, json, trace: header.trace }));
         const instance = evolve(undefined, "rejected@1", rejected);
         if (instance !== undefined) this.#change(instance, undefined, false);
         break;

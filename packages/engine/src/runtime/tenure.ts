@@ -383,8 +383,8 @@ export class Tenure {
       const steps = places.map((place) => appended.offset + place);
       return { stored: { ...one, steps }, cached, records };
     });
-    const rejections = batch.rejections.map(({ at, rejected, json }) =>
-      storedRejection(appended.offset + at, rejected, json),
+    const rejections = batch.rejections.map(({ at, ...one }) =>
+      storedRejection(appended.offset + at, one),
     );
     this.#committer.add(changes, rejections, this.#writer.bookmark, position);
     for (const { instance, trace, level, message } of batch.logs) {

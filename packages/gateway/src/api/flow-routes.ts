@@ -101,7 +101,7 @@ export function flowRoutes(operations: Operations): AnyRoute[] {
       tag: "flows",
       summary: "Move running instances to another version, a page at a time",
       description:
-        "With `preview` they are counted only, by their states. Each instance looks again, when it takes it, whether it still runs `from`, and stays as it is where `to` has no such state.",
+        "With `preview` they are counted only, by their states. Where there are more than `max` from this page on, nothing of it is done. Each instance looks again, when it takes it, whether it still runs `from`, and stays as it is where `to` has no such state.",
       params: flowPath,
       body: migrateBody,
       answer: {
@@ -110,8 +110,10 @@ export function flowRoutes(operations: Operations): AnyRoute[] {
         schema: shapes.migrationPage,
       },
       problems: writing,
-      handle: async ({ params: { name }, body: { namespace: ns, preview, map, limit, ...rest } }) =>
-        await operations.migrateFlow({ ns, name, preview, map, limit, ...defined(rest) }),
+      handle: async ({
+        params: { name },
+        body: { namespace: ns, preview, map, limit, max, ...rest },
+      }) => await operations.migrateFlow({ ns, name, preview, map, limit, max, ...defined(rest) }),
     }),
     route({
       method: "GET",

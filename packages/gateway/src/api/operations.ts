@@ -1,5 +1,5 @@
 import type { Effect, Verdict } from "@millrace/shared/contract/effect";
-import type { OperatorAction, OperatorCommand } from "@millrace/shared/contract/event-record";
+import type { OperatorAction, Where } from "@millrace/shared/contract/event-record";
 import type {
   Bindings,
   Instance,
@@ -40,7 +40,7 @@ export interface Operations {
    * is wanted of those of the page.
    *
    * @throws OperationalError API-001 for a flow or version that there is not, API-002 for states of the
-   * map that `to` does not have
+   * map that `to` does not have, and for more than `max`
    */
   migrateFlow(request: MigrationRequest): Promise<MigrationPage>;
   deployment(ns: string, name: string): DeploymentInfo | undefined;
@@ -146,6 +146,8 @@ export interface MigrationRequest {
   readonly reason?: string;
   /** Whether to count only. */
   readonly preview: boolean;
+  /** Refused, but for a preview, where there are more from this page on. */
+  readonly max: number;
   readonly cursor?: string;
   readonly limit: number;
 }
@@ -300,6 +302,8 @@ export interface SignalRequest {
   readonly payload: JsonObject;
   /** Makes a repeat be taken once; made up where it is absent. */
   readonly id?: string | undefined;
+  /** Looked at again when it is taken. */
+  readonly where?: Where | undefined;
   /** W3C `traceparent` that came with the request. */
   readonly trace?: string | undefined;
 }
@@ -310,7 +314,7 @@ export interface OperatorRequest {
   /** Makes a repeat be taken once; made up where it is absent. */
   readonly id?: string | undefined;
   /** Looked at again when it is taken. */
-  readonly where?: OperatorCommand["where"];
+  readonly where?: Where | undefined;
   /** W3C `traceparent` that came with the request. */
   readonly trace?: string | undefined;
 }

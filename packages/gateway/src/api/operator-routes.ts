@@ -1,5 +1,8 @@
 import { type OperatorAction, operatorActions } from "@millrace/shared/contract/event-record";
 import { type Instance, isEnded } from "@millrace/shared/contract/instance";
+import type { InstanceQuery } from "@millrace/shared/ports/state-store";
+import type * as z from "zod";
+import { COUNTED_PAGE, holdTo } from "./bulk.ts";
 import { defined } from "./defined.ts";
 import type { Operations } from "./operations.ts";
 import { notFound } from "./problem.ts";
@@ -46,9 +49,9 @@ export function operatorRoutes(operations: Operations): AnyRoute[] {
       path: "/bulk/instances",
       id: "operateMany",
       tag: "instances",
-      summary: "Pause, resume or cancel many instances, a page at a time",
+      summary: "Pause, resume, cancel or signal many instances, a page at a time",
       description:
-        "With `preview` they are counted only. Each instance looks again whether `state` and `status` are still so when it takes it.",
+        "With `preview` they are counted only. Where there are more than `max` from this page on, nothing of it is done. Each instance looks again whether `state` and `status` are still so when it takes it.",
       body: bulkOperateBody,
       answer: {
         status: 202,
@@ -56,23 +59,37 @@ export function operatorRoutes(operations: Operations): AnyRoute[] {
         schema: shapes.bulkPage,
       },
       problems: writing,
-      async handle({ body: { namespace: ns, preview, action, reason, ...filter } }) {
-        const { items, next } = await operations.instances({ ns, ...defined(filter) });
-        const wanted = items.filter((instance) => applies(action, instance));
-        const { state, status } = filter;
-        const where = defined({ state, status });
-        if (!preview) {
-          await Promise.all(
-            wanted.map((instance) => operations.operate(instance, { action, reason, where })),
-          );
-        }
-        return { count: wanted.length, ...(next !== undefined && { next }) };
-      },
+      handle: ({ body }) => operateMany(operations, body),
     }),
   ];
 }
 
-function applies(action: OperatorAction, instance: Instance): boolean {
+async function operateMany(operations: Operations, body: z.infer<typeof bulkOperateBody>) {
+  const { namespace: ns, flow, state, thing, status, cursor, limit, max, preview } = body;
+  const filter = defined({ ns, flow, state, thing, status });
+  const pageOf = async (at: Pick<InstanceQuery, "cursor" | "limit">) => {
+    const { items, next } = await operations.instances({ ...filter, ...at });
+    const wanted = items.filter((instance) => applies(body.action, instance));
+    return { wanted, count: wanted.length, ...(next !== undefined && { next }) };
+  };
+  const { wanted, ...page } = await pageOf(defined({ cursor, limit }));
+  if (preview) return page;
+  await holdTo(max, page, (next) => pageOf({ cursor: next, limit: COUNTED_PAGE }));
+  const where = defined({ state, status });
+  await Promise.all(
+    wanted.map((instance) => {
+      if (body.action !== "signal") {
+        const { action, reason } = body;
+        return operations.operate(instance, { action, reason, where });
+      }
+      const { type, payload } = body;
+      return operations.signal(instance, { type, payload, where });
+    }),
+  );
+  return page;
+}
+
+function applies(action: OperatorAction | "signal", instance: Instance): boolean {
   if (action === "cancel") return !isEnded(instance);
-  return instance.status === (action === "pause" ? "running" : "paused");
+  return instance.status === (action === "resume" ? "paused" : "running");
 }

@@ -1,6 +1,8 @@
+import { traceIdOf } from "@millrace/shared/contract/trace";
 import type { PlacedRejection } from "@millrace/shared/ports/state-store";
+import { COUNTED_PAGE, holdTo } from "./bulk.ts";
 import { defined } from "./defined.ts";
-import type { Operations, RejectionPlace } from "./operations.ts";
+import type { Operations, RejectionPlace, RejectionSearch } from "./operations.ts";
 import { notFound } from "./problem.ts";
 import { type AnyRoute, lookUp, reading, route, writing } from "./route.ts";
 import { bulkRedriveBody, namedQuery, rejectedPath, rejectedQuery } from "./schemas.ts";
@@ -66,7 +68,7 @@ export function rejectedRoutes(operations: Operations): AnyRoute[] {
       tag: "rejected",
       summary: "Give many rejected inputs again, a page at a time",
       description:
-        "With `preview` they are counted only. What cannot be given again (timers, and what the log no longer has) is passed over.",
+        "With `preview` they are counted only. Where there are more than `max` from this page on, nothing of it is done. What cannot be given again (timers, and what the log no longer has) is passed over.",
       body: bulkRedriveBody,
       answer: {
         status: 202,
@@ -74,19 +76,32 @@ export function rejectedRoutes(operations: Operations): AnyRoute[] {
         schema: shapes.bulkPage,
       },
       problems: writing,
-      async handle({ body: { namespace: ns, preview, ...search } }) {
-        const { items, next } = await operations.rejections({ ns, ...defined(search) });
-        let count = 0;
-        for (const { partition, offset } of items) {
-          const place = { ns, partition, offset };
-          if (!(await operations.canRedrive(place))) continue;
-          if (!preview) await operations.redrive(place);
-          count += 1;
-        }
-        return { count, ...(next !== undefined && { next }) };
+      async handle({ body: { namespace: ns, preview, max, all: _all, cursor, limit, ...filter } }) {
+        const search = { ns, ...defined(filter) };
+        const { places, ...page } = await redrivable(operations, {
+          ...search,
+          ...defined({ cursor, limit }),
+        });
+        if (preview) return page;
+        await holdTo(max, page, (next) =>
+          redrivable(operations, { ...search, cursor: next, limit: COUNTED_PAGE }),
+        );
+        for (const place of places) await operations.redrive(place);
+        return page;
       },
     }),
   ];
+}
+
+/** Those of a page that can be given again. */
+async function redrivable(operations: Operations, search: RejectionSearch) {
+  const { items, next } = await operations.rejections(search);
+  const places: RejectionPlace[] = [];
+  for (const { partition, offset } of items) {
+    const place = { ns: search.ns, partition, offset };
+    if (await operations.canRedrive(place)) places.push(place);
+  }
+  return { places, count: places.length, ...(next !== undefined && { next }) };
 }
 
 function placeOf(id: string, ns: string): RejectionPlace {
@@ -94,7 +109,9 @@ function placeOf(id: string, ns: string): RejectionPlace {
   return { ns, partition, offset };
 }
 
-function shownRejection({ partition, offset, json }: PlacedRejection): object {
+function shownRejection({ partition, offset, json, trace }: PlacedRejection): object {
   const { ns, ...rejected } = JSON.parse(json) as { ns: string };
-  return { id: `${partition}-${offset}`, namespace: ns, partition, offset, ...rejected };
+  const traceId = traceIdOf(trace);
+  const shown = { id: `${partition}-${offset}`, namespace: ns, partition, offset, ...rejected };
+  return { ...shown, ...(traceId !== undefined && { traceId }) };
 }

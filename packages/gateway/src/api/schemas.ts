@@ -110,28 +110,81 @@ const bulk = {
   namespace,
   preview: z.boolean().default(false),
   limit: z.int().min(1).max(500).default(100),
+  max: z
+    .int()
+    .nonnegative()
+    .max(1e9)
+    .default(100)
+    .meta({ description: "refuse where there are more from this page on" }),
 };
 
-export const bulkRedriveBody = z.strictObject({
-  ...bulk,
-  ...rejectedFilter,
-  since: z.int().nonnegative().max(1e15).optional(),
-  until: z.int().nonnegative().max(1e15).optional(),
-  cursor: rejectedCursor,
+/** Whatever there is, and not for want of a filter that somebody forgot. */
+const all = z.literal(true).optional().meta({ description: "in place of a filter: all there are" });
+
+function isNarrow(body: object, filters: readonly string[]): boolean {
+  const { all: isForAll } = body as { readonly all?: true };
+  return (
+    isForAll === true || filters.some((one) => (body as Record<string, unknown>)[one] !== undefined)
+  );
+}
+
+const unfiltered = (filters: readonly string[]) => ({
+  path: ["all"],
+  error: `say which by one of ${filters.join(", ")}; or true, for all there are`,
 });
+
+const redriveFilters = ["flow", "key", "thing", "code", "since"];
+
+export const bulkRedriveBody = z
+  .strictObject({
+    ...bulk,
+    ...rejectedFilter,
+    all,
+    since: z.int().nonnegative().max(1e15).optional(),
+    until: z.int().nonnegative().max(1e15).optional(),
+    cursor: rejectedCursor,
+  })
+  .refine((body) => isNarrow(body, redriveFilters), unfiltered(redriveFilters));
 
 const reason = z.string().min(1).max(1_000).optional();
 
-export const bulkOperateBody = z.strictObject({
+const signalType = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^(?!xstate\.)/, "names beginning with `xstate.` are the machine's own");
+
+const signalPayload = z
+  .record(z.string(), z.custom<Json>())
+  .default({})
+  .superRefine((payload, context) => {
+    const fault = jsonFault(payload);
+    if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
+  });
+
+const bulkOfInstances = {
   ...bulk,
-  action: z.enum(operatorActions),
-  reason,
+  all,
   flow: text,
   state: text,
   thing: text,
   status: z.enum(instanceStatuses).optional(),
   cursor: instanceCursor,
-});
+};
+
+const instanceFilters = ["flow", "state", "thing", "status"];
+
+export const bulkOperateBody = z
+  .discriminatedUnion("action", [
+    z.strictObject({ ...bulkOfInstances, action: z.enum(operatorActions), reason }),
+    z.strictObject({
+      ...bulkOfInstances,
+      action: z.literal("signal"),
+      type: signalType,
+      payload: signalPayload,
+    }),
+  ])
+  .refine((body) => isNarrow(body, instanceFilters), unfiltered(instanceFilters));
 
 export const migrateBody = z.strictObject({
   ...bulk,
@@ -161,17 +214,7 @@ export const journalQuery = z.strictObject({
 });
 
 export const signalBody = z.strictObject({
-  type: z
-    .string()
-    .min(1)
-    .max(128)
-    .regex(/^(?!xstate\.)/, "names beginning with `xstate.` are the machine's own"),
-  payload: z
-    .record(z.string(), z.custom<Json>())
-    .default({})
-    .superRefine((payload, context) => {
-      const fault = jsonFault(payload);
-      if (fault !== undefined) context.addIssue({ code: "custom", message: fault });
-    }),
+  type: signalType,
+  payload: signalPayload,
   id: z.string().min(1).max(128).optional(),
 });

@@ -145,6 +145,7 @@ export const rejection = z
     flow: z.string().optional(),
     key: z.string().optional(),
     payload: json.meta({ description: "as it came: JSON where it is JSON, else {base64}" }),
+    traceId: z.string().optional().meta({ description: "of its input; it keeps it when redriven" }),
   })
   .meta({ id: "Rejection" });
 

@@ -57,6 +57,15 @@ const deviceEvent = z.object({
   only: z.object({ flow: name, key: name.optional() }).optional(),
 });
 
+/** What an instance must (still) be like for what is said to it; looked at when it is taken. */
+const where = z
+  .object({
+    state: name.optional(),
+    status: z.enum(instanceStatuses).optional(),
+    version: name.optional(),
+  })
+  .optional();
+
 /** Something said to one instance by a person, a program or another instance. Value: a JSON object. */
 const signal = z.object({
   ...stamped,
@@ -67,6 +76,7 @@ const signal = z.object({
   id,
   /** The effect id of a `send`, when an instance said it. */
   effect: id.optional(),
+  where,
 });
 
 /** How an effect ended. Value: a JSON object with what there is to tell. */
@@ -99,14 +109,7 @@ const operator = z.object({
   key: name,
   action: z.enum([...operatorActions, "migrate"]),
   id,
-  /** Looked at when it is taken: it is for an instance that is (still) like this. */
-  where: z
-    .object({
-      state: name.optional(),
-      status: z.enum(instanceStatuses).optional(),
-      version: name.optional(),
-    })
-    .optional(),
+  where,
 });
 
 const eventHeader = z.discriminatedUnion("kind", [deviceEvent, signal, result, parked, operator]);
@@ -117,6 +120,7 @@ export type Signal = z.infer<typeof signal>;
 export type Result = z.infer<typeof result>;
 export type Parked = z.infer<typeof parked>;
 export type OperatorCommand = z.infer<typeof operator>;
+export type Where = NonNullable<OperatorCommand["where"]>;
 
 /** @returns the header, or why it is none; never throws */
 export function parseEventHeader(text: string | undefined): EventHeader | { malformed: string } {

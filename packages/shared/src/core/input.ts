@@ -1,5 +1,5 @@
 import type { Effect, Outcome } from "../contract/effect.ts";
-import type { OperatorCommand } from "../contract/event-record.ts";
+import type { OperatorCommand, Where } from "../contract/event-record.ts";
 import type { Bindings } from "../contract/instance.ts";
 import type { Json, JsonObject } from "../contract/json.ts";
 import type { RejectionCode } from "../contract/journal-record.ts";
@@ -55,6 +55,8 @@ export interface SignalInput extends FromLog {
   readonly id: string;
   /** The effect whose `send` it was; such a signal may begin an instance. */
   readonly effect: string | undefined;
+  /** What the instance must still be like. */
+  readonly where?: Where | undefined;
   readonly payload: JsonObject;
 }
 
@@ -80,7 +82,7 @@ export interface OperatorInput extends FromLog {
   readonly kind: "operator";
   readonly action: OperatorCommand["action"];
   readonly id: string;
-  readonly where: OperatorCommand["where"];
+  readonly where: Where | undefined;
   readonly payload: JsonObject;
 }
 

@@ -4,6 +4,7 @@ import type { InstanceId } from "../contract/names.ts";
 import type { Position } from "../contract/position.ts";
 import type { Bookmark } from "../contract/reader.ts";
 import type { EpochMs } from "../contract/time.ts";
+import type { Traceparent } from "../contract/trace.ts";
 
 /** What the store holds of one partition: the fold of its journal up to `journal`. */
 export interface StoredPartition {
@@ -53,6 +54,7 @@ export interface StoredRejection {
   readonly code: RejectionCode;
   /** The `rejected` record's value, encoded. */
   readonly json: string;
+  readonly trace?: Traceparent;
 }
 
 export interface PartitionChange {

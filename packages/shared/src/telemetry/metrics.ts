@@ -332,7 +332,7 @@ export const metrics = {
     unit: "{partition}",
     role: "dispatcher",
     description: "partitions that the group gave to this process, by whether they are dispatched",
-    labels: { state: ["running", "failed"] },
+    labels: { state: ["running", "taking", "failed"] },
   },
   "millrace.dispatcher.lag": {
     kind: "gauge",
@@ -357,8 +357,8 @@ export const metrics = {
     kind: "counter",
     unit: "{command}",
     role: "dispatcher",
-    description: "commands that ended, by outcome; those that expire are timers of the engine",
-    labels: { outcome: ["delivered", "refused", "superseded"] },
+    description: "commands that ended, by outcome",
+    labels: { outcome: ["delivered", "refused", "superseded", "expired"] },
   },
   "millrace.dispatcher.calls": {
     kind: "counter",
@@ -396,7 +396,7 @@ export const metrics = {
     kind: "counter",
     unit: "{effect}",
     role: "dispatcher",
-    description: "commands and calls that nobody waited for any more",
+    description: "commands and calls that nobody waited for any more, but for those that expired",
   },
   "millrace.dispatcher.effects.parked": {
     kind: "counter",

@@ -30,7 +30,7 @@ export function decide(instance: Instance | undefined, input: Input, world: Worl
     case "operator":
       return input.action === "migrate"
         ? decideMigrate(instance, input, world)
-        : decideOperator(instance, input, input.action);
+        : decideOperator(instance, input, input.action, world);
     case "timer":
       return decideTimer(instance, input, world);
     default:

@@ -4,6 +4,7 @@ import type { Cause, Step } from "../../contract/journal-record.ts";
 import { type Decision, ignored, reject, rejectionOf } from "../decision.ts";
 import type { OperatorInput } from "../input.ts";
 import { mapState, migrated, type StateMap } from "../migration.ts";
+import { isLike } from "../where.ts";
 import type { World } from "../world.ts";
 
 /**
@@ -18,7 +19,7 @@ export function decideMigrate(
   const { to, at, offset, id, payload, where } = input;
   if (instance === undefined || isEnded(instance)) return ignored("not-so");
   if (offset <= instance.in || instance.ids?.includes(id)) return ignored("repeat");
-  if (where?.version !== undefined && where.version !== instance.version) return ignored("not-so");
+  if (!isLike(instance, where)) return ignored("not-so");
   const cause = causeOf(input, instance);
   const subject = { at, cause, to, payload };
   const wanted = wantedOf(payload);
@@ -40,7 +41,13 @@ export function decideMigrate(
   try {
     const { state } = mapped;
     const moved = migrated(instance, flow, { state, map: wanted.map, at }, world);
-    const after: Instance = { ...moved, seq: instance.seq + 1, in: offset, updatedAt: at };
+    const after: Instance = {
+      ...moved,
+      seq: instance.seq + 1,
+      in: offset,
+      ids: [...(instance.ids ?? []), id].slice(-world.limits.eventIdsMax),
+      updatedAt: at,
+    };
     const step: Step = { at, cause, from: instance.state, effects: [], instance: after };
     return { kind: "step", step, json: JSON.stringify(step), instanceJson: JSON.stringify(after) };
   } catch (error) {

@@ -1,8 +1,10 @@
 import type { OperatorAction } from "../../contract/event-record.ts";
-import { type Instance, type InstanceStatus, isEnded, statesOf } from "../../contract/instance.ts";
+import { type Instance, type InstanceStatus, isEnded } from "../../contract/instance.ts";
 import type { Cause, Step } from "../../contract/journal-record.ts";
 import { type Decision, ignored } from "../decision.ts";
 import type { OperatorInput } from "../input.ts";
+import { isLike } from "../where.ts";
+import type { World } from "../world.ts";
 
 const becomes: Readonly<Record<OperatorAction, InstanceStatus>> = {
   pause: "paused",
@@ -12,16 +14,18 @@ const becomes: Readonly<Record<OperatorAction, InstanceStatus>> = {
 
 /**
  * An operator pauses, resumes or cancels an instance. The machine does not hear of it: no exit action
- * runs. What does not apply to the instance as it is by now changes nothing.
+ * runs. What does not apply to the instance as it is by now changes nothing, and nothing is done twice
+ * under one id.
  */
 export function decideOperator(
   instance: Instance | undefined,
   input: OperatorInput,
   action: OperatorAction,
+  { limits }: World,
 ): Decision {
-  const { at, offset, where } = input;
+  const { at, offset, id, where } = input;
   if (instance === undefined || isEnded(instance)) return ignored("not-so");
-  if (offset <= instance.in || instance.ids?.includes(input.id)) return ignored("repeat");
+  if (offset <= instance.in || instance.ids?.includes(id)) return ignored("repeat");
   const status = becomes[action];
   if (instance.status === status || !isLike(instance, where)) return ignored("not-so");
   const { timers, owed, ...rest } = instance;
@@ -33,6 +37,7 @@ export function decideOperator(
     seq: instance.seq + 1,
     status,
     in: offset,
+    ids: [...(instance.ids ?? []), id].slice(-limits.eventIdsMax),
     updatedAt: at,
   };
   const step: Step = {
@@ -43,11 +48,6 @@ export function decideOperator(
     instance: after,
   };
   return { kind: "step", step, json: JSON.stringify(step), instanceJson: JSON.stringify(after) };
-}
-
-function isLike(instance: Instance, where: OperatorInput["where"]): boolean {
-  if (where?.status !== undefined && where.status !== instance.status) return false;
-  return where?.state === undefined || statesOf(instance.state).includes(where.state);
 }
 
 function causeOf({ action, offset, id, payload }: OperatorInput): Cause {

@@ -4,9 +4,13 @@ import type { Flow } from "../../flow/flow.ts";
 import type { SignalInput } from "../input.ts";
 import { type Decision, ignored, reject, rejectPaused } from "../decision.ts";
 import { transitionOn } from "../transition.ts";
+import { isLike } from "../where.ts";
 import type { World } from "../world.ts";
 
-/** An event for one instance. Only what another instance sends may begin one. */
+/**
+ * An event for one instance. Only what another instance sends may begin one; what was meant for an
+ * instance that was like this or that changes nothing where it is so no more.
+ */
 export function decideSignal(
   instance: Instance | undefined,
   input: SignalInput,
@@ -21,6 +25,8 @@ export function decideSignal(
     return reject(turn, "unknown-event", "events named `xstate.…` are the machine's own");
   }
   if (instance?.ids?.includes(input.id)) return ignored("repeat");
+  if (input.where !== undefined && (running === undefined || !isLike(running, input.where)))
+    return ignored("not-so");
   const flow = running === undefined ? flowToBegin(input, world) : world.flow(running.version);
   if (flow === undefined) {
     if (running === undefined) return reject(turn, "no-instance", "there is no running instance");
