@@ -56,8 +56,12 @@ export class Stage {
     const servers = await Servers.start(options.servers);
     onTestFinished(() => servers.stop());
     const { partitions } = options;
-    const urls = { kafka: servers.kafkaUrl("A"), redis: servers.redisUrl("A"), partitions };
-    const installation = clusterInstallation(flows, urls);
+    const installation = clusterInstallation(flows, {
+      kafka: servers.kafkaUrl("A"),
+      redis: servers.redisUrl("A"),
+      brokers: servers.brokers.length,
+      partitions,
+    });
     const processes = new Processes(installation, servers);
     onTestFinished(({ task }) => {
       if (task.result?.state === "fail") console.error(processes.output);
