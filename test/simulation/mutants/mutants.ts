@@ -515,6 +515,20 @@ export const mutants: readonly Mutant[] = [
     noticedBy: { test: `${engine}/caution.test.ts` },
   },
   {
+    name: "a signal is applied as often as it comes",
+    file: `${shared}/core/decide/signal.ts`,
+    snippet: 'if (instance?.ids?.includes(input.id)) return ignored("repeat");',
+    replacement: "",
+    noticedBy: { test: `${shared}/core/decide/signal.test.ts` },
+  },
+  {
+    name: "an event with an id is taken as often as it comes",
+    file: `${shared}/core/decide/device-event.ts`,
+    snippet: 'if (isRepeat(instance, input)) return ignored("repeat");',
+    replacement: "",
+    noticedBy: { test: `${shared}/core/decide/device-event.test.ts` },
+  },
+  {
     name: "who goes on with the journal is told again what it had",
     file: "packages/engine/src/query/journal-tail.ts",
     snippet: "offset >= hadBefore(partition)",

@@ -6,7 +6,12 @@ import { type Decision, ignored, reject, rejectPaused } from "../decision.ts";
 import { transitionOn } from "../transition.ts";
 import type { World } from "../world.ts";
 
-/** An event for one instance. Only what another instance sends may begin one. */
+/**
+ * An event for one instance. Only what another instance sends may begin one.
+ *
+ *   N1 a signal is applied once by its id, while it is one of the last 16 of its instance, earlier
+ *      generations included
+ */
 export function decideSignal(
   instance: Instance | undefined,
   input: SignalInput,
