@@ -56,8 +56,10 @@ export class Stage {
     const servers = await Servers.start(options.servers);
     onTestFinished(() => servers.stop());
     const { partitions } = options;
-    const urls = { kafka: servers.kafkaUrl("A"), redis: servers.redisUrl("A"), partitions };
-    const installation = clusterInstallation(flows, urls, { MILLRACE_LOG_LEVEL: "debug" });
+    const urls = { kafka: servers.kafkaUrl("A"), redis: servers.redisUrl("A") };
+    const sizes = { brokers: servers.brokers.length, partitions };
+    const env = { MILLRACE_LOG_LEVEL: "debug" };
+    const installation = clusterInstallation(flows, { ...urls, ...sizes }, env);
     const processes = new Processes(installation, servers);
     onTestFinished(({ task }) => {
       if (task.result?.state === "fail") console.error(processes.output);

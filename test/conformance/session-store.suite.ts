@@ -41,12 +41,31 @@ export function sessionStoreSuite(name: string, start: () => Promise<SessionStor
       await until(async () => (await store.gateways()).length === 0, 2_000);
     });
 
+    test("tells a gateway whether its last word was kept", async () => {
+      const gateway = { name: "g4", url: "ws://127.0.0.1:1" };
+      expect(await store.announce(gateway, 60_000)).toBe(false);
+      expect(await store.announce(gateway, 60_000)).toBe(true);
+      await store.withdraw("g4");
+      expect(await store.announce(gateway, 60_000)).toBe(false);
+      await store.withdraw("g4");
+    });
+
     test("tells who takes a client id who held it before", async () => {
       const first = { gateway: "g1", connection: "c1" };
       const second = { gateway: "g2", connection: "c7" };
       expect(await store.attach("default", "dev/1 ä", first)).toBeUndefined();
       expect(await store.attach("default", "dev/1 ä", second)).toEqual(first);
       expect(await store.attach("other", "dev/1 ä", first)).toBeUndefined();
+    });
+
+    test("gives a client id back to its connection, unless another has it", async () => {
+      const older = { gateway: "g1", connection: "c1" };
+      const newer = { gateway: "g2", connection: "c1" };
+      expect(await store.reattach("default", "dev-3", older)).toBeUndefined();
+      expect(await store.reattach("default", "dev-3", older)).toBeUndefined();
+      expect(await store.attach("default", "dev-3", newer)).toEqual(older);
+      expect(await store.reattach("default", "dev-3", older)).toEqual(newer);
+      expect(await store.reattach("default", "dev-3", newer)).toBeUndefined();
     });
 
     test("lets go of a client id only for the connection that holds it", async () => {

@@ -1,4 +1,6 @@
-import { type Admin, Kafka, logLevel } from "kafkajs";
+import { KafkaLog } from "@millrace/shared/adapters/kafka/log";
+import { systemClock } from "@millrace/shared/ports/clock";
+import kafkajs, { type Admin, Kafka, logLevel } from "kafkajs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { kafkaForTests, redisClusterForTests, redisForTests } from "../support/servers/find.ts";
 import {
@@ -59,6 +61,36 @@ describe("three brokers that a test starts for itself", () => {
     cluster = await startKafkaCluster();
   });
   afterAll(() => cluster.stop());
+
+  test("have our topics with three replicas, two in sync, and nothing has to be allowed", async () => {
+    const [first] = cluster.brokers;
+    const log = await KafkaLog.open({
+      url: `kafka://${first?.bootstrap}`,
+      prefix: "safe.",
+      partitions: 4,
+      allow: new Set(),
+      clock: systemClock,
+      line: () => undefined,
+    });
+    await log.close();
+
+    const admin = adminOf(first?.bootstrap ?? "");
+    await admin.connect();
+    const names = ["safe.events", "safe.journal", "safe.registry"];
+    const { topics } = await admin.fetchTopicMetadata({ topics: names });
+    const replicas = topics.flatMap((topic) => topic.partitions.map((one) => one.replicas.length));
+    expect(replicas).toEqual(new Array(4 + 4 + 1).fill(3));
+    const { resources } = await admin.describeConfigs({
+      resources: names.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
+      includeSynonyms: false,
+    });
+    const inSync = resources.map(
+      ({ configEntries }) =>
+        configEntries.find(({ configName }) => configName === "min.insync.replicas")?.configValue,
+    );
+    expect(inSync).toEqual(["2", "2", "2"]);
+    await admin.disconnect();
+  });
 
   test("replicate a topic and go on without one of them", async () => {
     const [first, , third] = cluster.brokers;

@@ -244,10 +244,18 @@ export function embeddedInstallation(
   return installation("embedded", { MILLRACE_FLOWS: flows, ...more }, newDataFolder("embedded"));
 }
 
+interface TestServers {
+  readonly kafka: string;
+  readonly redis: string;
+  /** Of `kafka`: fewer than three are a risk that has to be allowed. */
+  readonly brokers?: number;
+  readonly partitions?: number;
+}
+
 /** On a Kafka and a Redis, with topics and keys of its own. */
 export function clusterInstallation(
   flows: string,
-  { kafka, redis, partitions = 8 }: { kafka: string; redis: string; partitions?: number },
+  { kafka, redis, brokers = 1, partitions = 8 }: TestServers,
   more: Readonly<Record<string, string>> = {},
 ): TestInstallation {
   made += 1;
@@ -255,7 +263,7 @@ export function clusterInstallation(
     MILLRACE_FLOWS: flows,
     MILLRACE_LOG_URL: kafka,
     MILLRACE_STATE_URL: redis,
-    MILLRACE_ALLOW: "single-broker",
+    ...(brokers < 3 && { MILLRACE_ALLOW: "single-broker" }),
     MILLRACE_TOPIC_PREFIX: `e2e-${process.pid}-${Date.now()}-${made}.`,
     MILLRACE_PARTITIONS: String(partitions),
     ...more,

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
+import { CountingDevice } from "../../support/device.ts";
 import {
   clusterInstallation,
   type MillraceProcess,
@@ -66,6 +67,34 @@ describe("a Redis that loses its data", () => {
     const second = await installation.start();
     expect(await machinesOf(devices, second)).toEqual(machines);
     await second.stop();
+    await redis.stop();
+  }, 120_000);
+});
+
+describe("a Redis that loses its data under two gateways", () => {
+  test("hears again who is connected: a client that connects elsewhere is let go", async () => {
+    const redis = await startRedis();
+    const installation = clusterInstallation(flows, { kafka: kafkaForTests(), redis: redis.url });
+    const a = await installation.start({ role: "gateway" });
+    const b = await installation.start({ role: "gateway" });
+    // Of two clients, one connects elsewhere before its gateway knows of the loss, one after.
+    const before = new CountingDevice("before");
+    const after = new CountingDevice("after");
+    await before.connect(a.mqtt);
+    await after.connect(a.mqtt);
+    await redis.cli("FLUSHALL");
+
+    const beforeElsewhere = new CountingDevice("before");
+    await beforeElsewhere.connect(b.mqtt);
+    await until(() => !before.connected);
+    await until(async () => (await redis.cli("KEYS", "*:session:*/after")) !== "");
+    const afterElsewhere = new CountingDevice("after");
+    await afterElsewhere.connect(b.mqtt);
+    await until(() => !after.connected);
+
+    expect([beforeElsewhere.connected, afterElsewhere.connected]).toEqual([true, true]);
+    await a.stop();
+    await b.stop();
     await redis.stop();
   }, 120_000);
 });

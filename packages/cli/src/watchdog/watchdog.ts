@@ -31,6 +31,9 @@ const CHECK_MS_MAX = 1_000;
 /**
  * Has a thread watch that the event loop turns, which ends the process when it has not done so for
  * `stallMsMax`: it would keep its CPU, its connections and its folder for ever, and do nothing.
+ *
+ *   D1 a process whose event loop hangs is ended, and says where, and which input it had in hand
+ *   D2 one that was stopped, slept with its machine or is under a debugger is not
  */
 export function startWatchdog(
   { stallMsMax, logLevel, logUrl }: Config,

@@ -153,16 +153,20 @@ export class Retention {
     };
   }
 
-  /** The floors that the log still has, the present one with them. */
+  /**
+   * The floors that the log still has, the present one with them. Beyond the journal's bound it is cut as far
+   * as can be, so the one before the present is kept, however near it is.
+   */
   #floors(): Checkpoint["floors"] {
     if (this.#floor === undefined) return [];
     const { offset, time, checkpoint } = this.#floor;
-    const { floorsApartMs } = this.#parts.host.options;
+    const { floorsApartMs, journalBytesMax } = this.#parts.host.options;
+    const nearest = this.bytes > journalBytesMax ? checkpoint.floors.at(-1) : undefined;
     const kept: [offset: number, time: EpochMs, input: number][] = [];
     for (const [at, since, input] of checkpoint.floors) {
       if (at < this.#start) continue;
-      if (since - (kept.at(-1)?.[1] ?? Number.NEGATIVE_INFINITY) >= floorsApartMs)
-        kept.push([at, since, input]);
+      const sinceLast = since - (kept.at(-1)?.[1] ?? Number.NEGATIVE_INFINITY);
+      if (sinceLast >= floorsApartMs || at === nearest?.[0]) kept.push([at, since, input]);
     }
     return [...kept, [offset, time, checkpoint.offset]];
   }
@@ -253,7 +257,7 @@ export class Retention {
       host.counters.truncations += 1;
       host.onEvent("debug", "old records deleted", { partition, journal: cut[0], events: cut[2] });
     } catch (error) {
-      const facts = { partition, why: messageOf(error) };
+      const facts = { partition, journal: cut[0], events: cut[2], why: messageOf(error) };
       host.onEvent("warn", "old records are not deleted; the log grows", facts);
     }
   }

@@ -1,10 +1,13 @@
 import type { CommandOutcome } from "@millrace/shared/peer/gateways";
 
 /**
- * Which effects this gateway has delivered or is delivering, so that a repeat is applied once.
+ * Which effects this gateway has delivered or is delivering.
  *
- * Only what was delivered is remembered: what nobody has, or everybody refused, was applied nowhere and
- * may be tried again. The least recently asked-for id goes first when there are more than `idsMax`.
+ *   L1 a repeat of what is remembered, or under way, is delivered to nobody and has the first one's outcome
+ *   L2 only what was delivered is remembered: what nobody has, or everybody refused, was applied nowhere
+ *      and may be tried again
+ *
+ * The least recently asked-for id goes first when there are more than `idsMax`.
  */
 export class AppliedEffects {
   readonly #idsMax: number;

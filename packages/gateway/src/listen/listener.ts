@@ -47,6 +47,8 @@ export interface MqttListener {
   deliver(command: Command): Promise<CommandOutcome>;
   /** Sends what a device published at another gateway to the subscribers of this process. */
   publish(message: Message, publisher: { readonly client: string }): void;
+  /** Whether a client is connected here, by this connection. */
+  holds(ns: string, client: string, connection: string): boolean;
   /** Ends a connection whose client has come to another gateway; a newer one here is left alone. */
   takeOver(ns: string, client: string, connection: string): boolean;
   /** Ends a client's connection. @returns whether it was here */
@@ -177,6 +179,7 @@ function listenerOf(world: Listening, server: Server, port: number): MqttListene
     connections: () => clients.infos(),
     deliver: (command) => deliveries.deliver(command),
     publish: (message, publisher) => deliveries.publish(message, publisher),
+    holds: (ns, client, connection) => clients.get(ns, client)?.info.connection === connection,
     takeOver(ns, client, connection) {
       const session = clients.get(ns, client);
       if (session?.info.connection !== connection) return false;

@@ -8,24 +8,19 @@ import type { CommandMessage, GatewayLink } from "@millrace/shared/peer/gateways
 import { type Clock, randomName, within } from "@millrace/shared/ports/clock";
 import type { EventLog } from "@millrace/shared/ports/event-log";
 import type { SpanAttributes, Tracer } from "@millrace/shared/ports/tracer";
-import type { SessionHolder, SessionStore } from "@millrace/shared/ports/session-store";
+import type { SessionStore } from "@millrace/shared/ports/session-store";
 import type { Observe } from "@millrace/shared/telemetry/observe";
 import { refuse } from "../admit/refusals.ts";
 import { isSameSecret } from "../admit/same-secret.ts";
 import { Ingest } from "../ingest/ingest.ts";
-import type {
-  Admission,
-  Broker,
-  ClientInfo,
-  ConnectRequest,
-  Publication,
-} from "../listen/broker.ts";
+import type { Admission, Broker, ConnectRequest, Publication } from "../listen/broker.ts";
 import type { MqttLimits } from "../listen/limits.ts";
 import { type MqttListener, type MqttStats, startMqttListener } from "../listen/listener.ts";
 import { PeerListener } from "../peer/peer-listener.ts";
 import { propertiesFromJson, propertiesToJson } from "../peer/properties.ts";
 import { observeMqtt } from "./observed.ts";
 import { ownUrl } from "./own-url.ts";
+import { SessionEntries } from "./session-entries.ts";
 
 export interface GatewayParts {
   readonly log: EventLog;
@@ -63,9 +58,6 @@ export function gatewayName(clock: Clock): string {
   return randomName(clock, "g");
 }
 
-const ANNOUNCE_MS = 2_000;
-const ANNOUNCED_MS = 8_000;
-
 /** From sockets to the log, and from dispatchers to sockets; keeps no state of flows. */
 export class Gateway {
   readonly #parts: GatewayParts;
@@ -73,8 +65,7 @@ export class Gateway {
   readonly #self: GatewayLink;
   #listener: MqttListener | undefined;
   #peers: PeerListener | undefined;
-  #cancelAnnounce: (() => void) | undefined;
-  #stopped = false;
+  #entries: SessionEntries | undefined;
 
   private constructor(parts: GatewayParts) {
     this.#parts = parts;
@@ -126,7 +117,25 @@ export class Gateway {
         takeOver: (ns, client, connection) => void this.#listener?.takeOver(ns, client, connection),
       },
     });
-    await this.#announce();
+    this.#entries = this.#sessionEntries(this.#listener, this.#peers);
+    await this.#entries.announce();
+  }
+
+  #sessionEntries(listener: MqttListener, peers: PeerListener): SessionEntries {
+    const { sessions, directory, settings, clock, onLine } = this.#parts;
+    const { name, peerUrl, peer } = settings;
+    return new SessionEntries({
+      gateway: { name, url: peerUrl ?? ownUrl(peer.host, peers.port) },
+      sessions,
+      directory,
+      clients: {
+        all: () => listener.connections(),
+        has: ({ ns, client, connection }) => listener.holds(ns, client, connection),
+        letGo: ({ ns, client, connection }) => void listener.takeOver(ns, client, connection),
+      },
+      clock,
+      onTrouble: (what, why) => onLine("warn", `session directory: ${what} failed`, { why }),
+    });
   }
 
   get mqttPort(): number {
@@ -176,8 +185,8 @@ export class Gateway {
       forward: (publication) => this.#forward(publication),
       congested: () => events.congested,
       onRelief: (call) => events.onRelief(call),
-      attached: (client) => void this.#attach(client),
-      detached: (client) => void this.#detach(client),
+      attached: (client) => void this.#entries?.attach(client),
+      detached: (client) => void this.#entries?.detach(client),
       subscribed: (ns, filter) => {
         directory.add(ns, filter, this.#self);
         this.#peers?.subscribed(ns, filter);
@@ -219,56 +228,13 @@ export class Gateway {
     });
   }
 
-  /** A client that was connected elsewhere is let go there: one client id, one connection. */
-  async #attach({ ns, client, connection }: ClientInfo): Promise<void> {
-    const { sessions, directory, settings } = this.#parts;
-    const holder = { gateway: settings.name, connection };
-    await this.#withSessions("attach", async () => {
-      const before = await sessions.attach(ns, client, holder);
-      if (before === undefined || before.gateway === settings.name) return;
-      directory.takeOver(before.gateway, ns, client, before.connection);
-    });
-  }
-
-  async #detach({ ns, client, connection }: ClientInfo): Promise<void> {
-    const { sessions, settings } = this.#parts;
-    const holder: SessionHolder = { gateway: settings.name, connection };
-    await this.#withSessions("detach", () => sessions.detach(ns, client, holder));
-  }
-
-  async #announce(): Promise<void> {
-    const { sessions, settings, clock } = this.#parts;
-    const url = settings.peerUrl ?? ownUrl(settings.peer.host, this.#peers?.port ?? 0);
-    await this.#withSessions("announce", () =>
-      sessions.announce({ name: settings.name, url }, ANNOUNCED_MS),
-    );
-    if (this.#stopped) return;
-    this.#cancelAnnounce = clock.after(ANNOUNCE_MS, () => void this.#announce());
-  }
-
-  /** The directory of sessions is a convenience: without it, clients are served all the same. */
-  async #withSessions(what: string, work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      this.#parts.onLine("warn", `session directory: ${what} failed`, { why: messageOf(error) });
-    }
-  }
-
   /** Takes no more, answers what is under way, and lets the clients go. */
   async stop(drainMs: number): Promise<void> {
-    this.#stopped = true;
-    this.#cancelAnnounce?.();
-    const { sessions, settings } = this.#parts;
+    this.#entries?.stop();
     await this.#listener?.close({ drainMs });
-    if (this.#peers !== undefined) {
-      await within(
-        this.#parts.clock,
-        drainMs,
-        this.#withSessions("withdraw", () => sessions.withdraw(settings.name)),
-      );
-      await this.#peers.close();
-    }
+    if (this.#entries !== undefined)
+      await within(this.#parts.clock, drainMs, this.#entries.withdraw());
+    await this.#peers?.close();
   }
 }
 

@@ -15,14 +15,29 @@ export interface DirectoryOptions {
   readonly onTrouble: (error: unknown) => void;
 }
 
-const LOOK_MS = 1_000;
+/** What a gateway is to be asked once it can be reached. */
+interface Waiting {
+  readonly untilMs: number;
+  readonly takeOvers: (readonly [ns: string, client: string, connection: string])[];
+}
 
-/** The gateways of the installation, as this process knows them: a connection to each, kept up to date. */
+const LOOK_MS = 1_000;
+/** How long a gateway that cannot be reached is waited for with what is to be asked of it. */
+const TAKE_OVER_MS_MAX = 60_000;
+/** Of one gateway; beyond it, they are not asked for. */
+const TAKE_OVERS_MAX = 10_000;
+
+/**
+ * The gateways of the installation, as this process knows them: a connection to each, kept up to date.
+ *
+ * A connection that works outlives its gateway's entry: a list that was wiped says nothing of who lives.
+ */
 export class GatewayDirectory implements Gateways {
   readonly #options: DirectoryOptions;
   readonly #links = new Map<string, PeerLink>();
   readonly #tries = new Map<string, TopicTrie<GatewayLink>>();
   readonly #listeners = new Set<(ns: string, filter: string) => void>();
+  readonly #waiting = new Map<string, Waiting>();
   #cancelLook: (() => void) | undefined;
   /** When it was last heard who is there. */
   #lookedMs: number;
@@ -46,13 +61,15 @@ export class GatewayDirectory implements Gateways {
       this.#options.onTrouble(error);
     }
     if (this.#stopped) return;
+    this.#forgetWhoNeverCame();
     this.#cancelLook = this.#options.clock.after(LOOK_MS, () => void this.#look());
   }
 
   #follow(found: readonly { name: string; url: string }[]): void {
     if (this.#stopped) return;
     for (const [name, link] of this.#links) {
-      if (found.some((one) => one.name === name && one.url === link.url)) continue;
+      if (link.connected || found.some((one) => one.name === name && one.url === link.url))
+        continue;
       link.close();
       this.#links.delete(name);
     }
@@ -70,6 +87,7 @@ export class GatewayDirectory implements Gateways {
       token,
       clock,
       events: {
+        opened: () => this.#opened(link),
         added: (ns, filter) => this.add(ns, filter, link),
         removed: (ns, filter) => this.remove(ns, filter, link),
       },
@@ -121,9 +139,39 @@ export class GatewayDirectory implements Gateways {
     }
   }
 
-  /** Asks a gateway to end a connection whose client has come here. */
+  /** Whether a gateway is there, as far as is known. */
+  knows(gateway: string): boolean {
+    return gateway === this.#options.self || this.#links.has(gateway);
+  }
+
+  /** Asks a gateway to end a connection whose client has come here, as soon as it can be reached. */
   takeOver(gateway: string, ns: string, client: string, connection: string): void {
-    this.#links.get(gateway)?.takeOver(ns, client, connection);
+    const link = this.#links.get(gateway);
+    if (link?.connected) return link.takeOver(ns, client, connection);
+    const { takeOvers } = this.#waitingFor(gateway);
+    if (takeOvers.length < TAKE_OVERS_MAX) takeOvers.push([ns, client, connection]);
+  }
+
+  #waitingFor(gateway: string): Waiting {
+    const known = this.#waiting.get(gateway);
+    if (known !== undefined) return known;
+    const untilMs = this.#options.clock.monotonicMs() + TAKE_OVER_MS_MAX;
+    const waiting: Waiting = { untilMs, takeOvers: [] };
+    this.#waiting.set(gateway, waiting);
+    return waiting;
+  }
+
+  #opened(link: PeerLink): void {
+    for (const takeOver of this.#waiting.get(link.name)?.takeOvers ?? [])
+      link.takeOver(...takeOver);
+    this.#waiting.delete(link.name);
+  }
+
+  #forgetWhoNeverCame(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const [gateway, { untilMs }] of this.#waiting) {
+      if (untilMs <= nowMs) this.#waiting.delete(gateway);
+    }
   }
 
   stop(): void {

@@ -4,8 +4,9 @@ import type { CommandMessage, CommandOutcome, ForwardedPublish, GatewayLink } fr
 import { type PeerAnswer, type PeerRequest, parseAnswers } from "./messages.ts";
 import { FrameOutbox } from "./outbox.ts";
 
-/** Told what subscribers a gateway has. */
+/** Told when a gateway is there, and what subscribers it has. */
 export interface LinkEvents {
+  opened(): void;
   added(ns: string, filter: string): void;
   removed(ns: string, filter: string): void;
 }
@@ -71,6 +72,7 @@ export class PeerLink implements GatewayLink {
     socket.on("open", () => {
       this.#open = true;
       this.#watch();
+      this.#options.events.opened();
     });
     socket.on("message", (data: Buffer) => this.#take(data.toString("utf8")));
     socket.on("pong", () => {

@@ -4,7 +4,12 @@ import { OperationalError } from "../../errors/operational.ts";
 import type { Bounds, Topic } from "../../ports/event-log.ts";
 import { rootOf } from "./broker-errors.ts";
 
-/** Our topics on the brokers: made where they are missing, checked where they are there. */
+/**
+ * Our topics on the brokers: made where they are missing, checked where they are there.
+ *
+ *   A1 topics that are made have three replicas and want two in sync, where there are three brokers
+ *   A2 servers that could lose what was acknowledged are refused, unless the operator allows that risk by name
+ */
 export interface TopicsWanted {
   /** Before every name, with its dot. */
   readonly prefix: string;
@@ -112,8 +117,8 @@ async function refuseSettings(admin: Admin, { prefix, allow }: TopicsWanted): Pr
     const found = new Map(
       configEntries.map(({ configName, configValue }) => [configName, configValue]),
     );
-    const inSync = Number(found.get("min.insync.replicas"));
-    if (inSync < 2) {
+    const inSync = found.get("min.insync.replicas");
+    if (!(Number(inSync) >= 2)) {
       refuse(
         `${resourceName} has min.insync.replicas=${inSync}, 2 are wanted`,
         "single-broker",

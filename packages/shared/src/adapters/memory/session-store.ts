@@ -11,9 +11,11 @@ export class MemorySessionStore implements SessionStore {
     this.#clock = clock;
   }
 
-  async announce(gateway: GatewayInfo, ttlMs: number): Promise<void> {
+  async announce(gateway: GatewayInfo, ttlMs: number): Promise<boolean> {
+    const kept = this.#gateways.has(gateway.name);
     const until = this.#clock.monotonicMs() + ttlMs;
     this.#gateways.set(gateway.name, { info: gateway, until });
+    return kept;
   }
 
   async withdraw(gateway: string): Promise<void> {
@@ -37,13 +39,27 @@ export class MemorySessionStore implements SessionStore {
     return before;
   }
 
+  async reattach(
+    ns: string,
+    client: string,
+    holder: SessionHolder,
+  ): Promise<SessionHolder | undefined> {
+    const key = JSON.stringify([ns, client]);
+    const held = this.#holders.get(key) ?? holder;
+    if (!isSame(held, holder)) return held;
+    this.#holders.set(key, holder);
+    return undefined;
+  }
+
   async detach(ns: string, client: string, holder: SessionHolder): Promise<void> {
     const key = JSON.stringify([ns, client]);
     const held = this.#holders.get(key);
-    if (held?.gateway === holder.gateway && held.connection === holder.connection) {
-      this.#holders.delete(key);
-    }
+    if (held !== undefined && isSame(held, holder)) this.#holders.delete(key);
   }
 
   async close(): Promise<void> {}
+}
+
+function isSame(a: SessionHolder, b: SessionHolder): boolean {
+  return a.gateway === b.gateway && a.connection === b.connection;
 }

@@ -15,6 +15,7 @@ const names = [
   "announce",
   "gateways",
   "attach",
+  "reattach",
   "detach",
 ] as const;
 
@@ -30,6 +31,7 @@ const keyCounts: Record<ScriptName, number> = {
   announce: 1,
   gateways: 1,
   attach: 1,
+  reattach: 1,
   detach: 1,
 };
 

@@ -2,13 +2,15 @@ import { encodePart } from "../../contract/names.ts";
 import type { GatewayInfo, SessionHolder, SessionStore } from "../../ports/session-store.ts";
 import type { ScriptedRedis } from "./scripts.ts";
 
-/** A session that nobody let go of, for its gateway was killed, is forgotten after a week. */
+/** A session that nobody let go of or took again, for its gateway was killed, is forgotten after a week. */
 const SESSION_SECONDS = 7 * 24 * 60 * 60;
 
 /** The directory of gateways and sessions on Redis. */
 export class RedisSessionStore implements SessionStore {
   readonly #redis: ScriptedRedis;
   readonly #prefix: string;
+  /** By gateway: as the server wrote it down. */
+  readonly #lastWords = new Map<string, string>();
 
   constructor(redis: ScriptedRedis, prefix: string) {
     this.#redis = redis;
@@ -23,12 +25,17 @@ export class RedisSessionStore implements SessionStore {
     return `${this.#prefix}:session:${encodePart(ns)}/${encodePart(client)}`;
   }
 
-  async announce({ name, url }: GatewayInfo, ttlMs: number): Promise<void> {
-    await this.#redis["millrace:announce"](this.#gateways, name, url, Math.max(1, ttlMs));
+  async announce({ name, url }: GatewayInfo, ttlMs: number): Promise<boolean> {
+    const last = this.#lastWords.get(name) ?? "";
+    const args = [name, url, Math.max(1, ttlMs), last];
+    const [, word, kept] = await this.#redis["millrace:announce"](this.#gateways, ...args);
+    this.#lastWords.set(name, word ?? "");
+    return kept === "kept";
   }
 
   async withdraw(gateway: string): Promise<void> {
-    await this.#redis["millrace:announce"](this.#gateways, gateway, "", 0);
+    this.#lastWords.delete(gateway);
+    await this.#redis["millrace:announce"](this.#gateways, gateway, "", 0, "");
   }
 
   async gateways(): Promise<readonly GatewayInfo[]> {
@@ -48,6 +55,17 @@ export class RedisSessionStore implements SessionStore {
     const key = this.#session(ns, client);
     const [, before] = await this.#redis["millrace:attach"](key, write(holder), SESSION_SECONDS);
     return before === undefined || before === null || before === "" ? undefined : read(before);
+  }
+
+  async reattach(
+    ns: string,
+    client: string,
+    holder: SessionHolder,
+  ): Promise<SessionHolder | undefined> {
+    const key = this.#session(ns, client);
+    const asked = write(holder);
+    const [, now] = await this.#redis["millrace:reattach"](key, asked, SESSION_SECONDS);
+    return now === asked ? undefined : read(now ?? "");
   }
 
   async detach(ns: string, client: string, holder: SessionHolder): Promise<void> {

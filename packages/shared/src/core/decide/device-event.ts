@@ -7,7 +7,12 @@ import { type Decision, ignored, reject, rejectPaused } from "../decision.ts";
 import { type Change, transitionOn } from "../transition.ts";
 import type { World } from "../world.ts";
 
-/** A device's event for its instance, which it begins where there is none and it may. */
+/**
+ * A device's event for its instance, which it begins where there is none and it may.
+ *
+ *   V1 an event with an id is taken once, while it is one of the last 16 of its instance, earlier
+ *      generations included
+ */
 export function decideDeviceEvent(
   instance: Instance | undefined,
   input: DeviceInput,

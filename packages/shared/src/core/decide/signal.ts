@@ -10,6 +10,9 @@ import type { World } from "../world.ts";
 /**
  * An event for one instance. Only what another instance sends may begin one; what was meant for an
  * instance that was like this or that changes nothing where it is so no more.
+ *
+ *   N1 a signal is applied once by its id, while it is one of the last 16 of its instance, earlier
+ *      generations included
  */
 export function decideSignal(
   instance: Instance | undefined,
