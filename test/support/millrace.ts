@@ -214,7 +214,7 @@ export interface TestInstallation {
   readonly dataFolder?: string;
 }
 
-type StartOptions = Pick<MillraceOptions, "role" | "args" | "shared">;
+type StartOptions = Pick<MillraceOptions, "role" | "args" | "shared" | "env">;
 
 let made = 0;
 
@@ -249,12 +249,16 @@ function installation(
   env: Readonly<Record<string, string>>,
   folder?: string,
 ): TestInstallation {
-  const common = { env, ...(folder !== undefined && { folder }) };
+  const optionsOf = (options: StartOptions): MillraceOptions => ({
+    ...(folder !== undefined && { folder }),
+    ...options,
+    env: { ...env, ...options.env },
+  });
   return {
     name,
     env,
     ...(folder !== undefined && { dataFolder: join(folder, ".millrace") }),
-    start: (options = {}) => startMillrace({ ...common, ...options }),
-    launch: (options = {}) => launchMillrace({ ...common, ...options }),
+    start: (options = {}) => startMillrace(optionsOf(options)),
+    launch: (options = {}) => launchMillrace(optionsOf(options)),
   };
 }
