@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { createProgram } from "@millrace/cli/program";
 import mqtt from "mqtt";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { wordsOf } from "../support/shell-words.ts";
 import { until } from "../support/until.ts";
 import { root } from "../tidy/source-files.ts";
 import { type Fence, fencesIn } from "./page.ts";
@@ -63,12 +64,6 @@ async function faultsOf(line: string, allowed: readonly string[]): Promise<strin
     const { code = "", message } = error as { code?: string; message: string };
     return allowed.includes(code) ? [] : [`${line}: ${message}`];
   }
-}
-
-/** The words of a line as a shell takes them. */
-function wordsOf(line: string): string[] {
-  const words = line.match(/(?:[^\s"']|"[^"]*"|'[^']*')+/g) ?? [];
-  return words.map((word) => word.replaceAll(/["']/g, ""));
 }
 
 /** The blocks of commands below a heading, each with what it should print. */

@@ -198,6 +198,31 @@ export function followMillrace(
   return () => stdout.split("\n").slice(0, -1);
 }
 
+/** Starts one command that goes on until Ctrl-C. */
+export function startCommand(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  folder: string,
+): { output(): string; interrupt(): Promise<number | null> } {
+  const child = spawn(process.execPath, [bin, ...args], {
+    cwd: folder,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk) => (output += String(chunk)));
+  return {
+    output: () => output,
+    interrupt() {
+      child.kill("SIGINT");
+      return ended;
+    },
+  };
+}
+
 /** This process's environment without settings of Millrace. */
 function cleanEnv(): NodeJS.ProcessEnv {
   const entries = Object.entries(process.env).filter(([name]) => !name.startsWith("MILLRACE_"));
