@@ -101,9 +101,52 @@ describe("commands that ask a server", () => {
     await until(async () => (await millrace.instance("motion-light", "hall"))?.seq === 2);
     const history = await ask("instance", "history", "motion-light", "hall");
     expect(history).toMatch(/2 .* signal clear: lit → dimming\n.*command light \{"level":20\}/);
+    expect(history).toMatch(
+      /1 .* device motion from hall: · → lit\n {9}site\/hall\/motion \{"lux":12\}/,
+    );
+    const asJson = await ask("instance", "history", "motion-light", "hall", "--json");
+    expect(JSON.parse(asJson)).toMatchObject([{ payload: {} }, { payload: { lux: 12 } }]);
     expect(await ask("rejected", "list")).toMatch(/motion-light +.*bad-payload/);
     expect(JSON.parse(await ask("rejected", "list", "--json"))).toHaveLength(1);
     await client.endAsync();
+    await millrace.stop();
+  });
+
+  test("show all that became of a command below it, oldest first", async () => {
+    const folder = newDataFolder("flows");
+    await writeFile(
+      join(folder, "lamp.yaml"),
+      [
+        "flow: lamp",
+        'inputs: { motion: { topic: lamp/+/motion, thing: "${topic[1]}" } }',
+        'commands: { light: { topic: "lamp/${thing.name}/set" } }',
+        "machine:",
+        "  initial: lit",
+        "  states: { lit: { entry: { command: light, payload: 1 }, on: { delivered.light: off } }, off: {} }",
+      ].join("\n"),
+    );
+    const millrace = await embeddedInstallation(folder).start();
+    const client = await mqtt.connectAsync(millrace.mqtt);
+    await client.publishAsync("lamp/hall/motion", "7", { qos: 1 });
+    await until(async () => (await millrace.instance("lamp", "hall"))?.seq === 2); // put aside
+    await client.subscribeAsync("lamp/hall/set", { qos: 1 });
+    await until(async () => (await millrace.instance("lamp", "hall"))?.state === "off");
+    await client.endAsync();
+    const env = { MILLRACE_URL: millrace.http };
+    const { stdout } = await runMillrace(["instance", "history", "lamp", "hall"], { env });
+    expect(stdout.split("\n").map((line) => line.trim())).toEqual([
+      expect.stringMatching(/^3 .* result delivered\.light: lit → off$/),
+      expect.stringMatching(/^trace /),
+      expect.stringMatching(/^2 .* result parked: lit → lit$/),
+      expect.stringMatching(/^trace /),
+      expect.stringMatching(/^1 .* device motion from hall: · → lit$/),
+      "lamp/hall/motion 7",
+      "└ command light 1",
+      "└ parked: step 2",
+      "└ delivered.light: step 3",
+      expect.stringMatching(/^trace /),
+      "",
+    ]);
     await millrace.stop();
   });
 

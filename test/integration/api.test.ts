@@ -110,6 +110,18 @@ describe("the API", () => {
     await until(async () => (await again()).status === 200);
   });
 
+  test("shows the payload of what caused a step", async () => {
+    const device = await deviceOf(millrace(), "paid");
+    await device.tick("one");
+    await until(async () => (await millrace().instance("counting", "paid")) !== undefined);
+    const { steps } = await millrace().history("counting", "paid");
+    expect(steps.at(-1)).toMatchObject({
+      cause: { kind: "device", topic: "count/paid/tick", client: "paid" },
+      payload: { id: "one" },
+    });
+    expect(steps.at(-1)).not.toHaveProperty("noPayload");
+  });
+
   test("shows one rejected input with its payload as it came", async () => {
     const device = await deviceOf(millrace(), "broken");
     await device.publish("count/broken/tick", "{no json");

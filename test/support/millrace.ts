@@ -216,6 +216,31 @@ export function followMillrace(
   return () => stdout.split("\n").slice(0, -1);
 }
 
+/** Starts one command that goes on until Ctrl-C. */
+export function startCommand(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  folder: string,
+): { output(): string; interrupt(): Promise<number | null> } {
+  const child = spawn(process.execPath, [bin, ...args], {
+    cwd: folder,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk) => (output += String(chunk)));
+  return {
+    output: () => output,
+    interrupt() {
+      child.kill("SIGINT");
+      return ended;
+    },
+  };
+}
+
 /** This process's environment without settings of Millrace. */
 function cleanEnv(): NodeJS.ProcessEnv {
   const entries = Object.entries(process.env).filter(([name]) => !name.startsWith("MILLRACE_"));
@@ -232,7 +257,7 @@ export interface TestInstallation {
   readonly dataFolder?: string;
 }
 
-type StartOptions = Pick<MillraceOptions, "role" | "args" | "shared">;
+type StartOptions = Pick<MillraceOptions, "role" | "args" | "shared" | "env">;
 
 let made = 0;
 
@@ -275,12 +300,16 @@ function installation(
   env: Readonly<Record<string, string>>,
   folder?: string,
 ): TestInstallation {
-  const common = { env, ...(folder !== undefined && { folder }) };
+  const optionsOf = (options: StartOptions): MillraceOptions => ({
+    ...(folder !== undefined && { folder }),
+    ...options,
+    env: { ...env, ...options.env },
+  });
   return {
     name,
     env,
     ...(folder !== undefined && { dataFolder: join(folder, ".millrace") }),
-    start: (options = {}) => startMillrace({ ...common, ...options }),
-    launch: (options = {}) => launchMillrace({ ...common, ...options }),
+    start: (options = {}) => startMillrace(optionsOf(options)),
+    launch: (options = {}) => launchMillrace(optionsOf(options)),
   };
 }

@@ -4,6 +4,7 @@ import { CommandFailed, exitCodes } from "./client/client.ts";
 import { completionCommands } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { deploymentCommand } from "./commands/deployment.ts";
+import { showExamples } from "./commands/examples.ts";
 import { fleetCommand } from "./commands/fleet.ts";
 import { flowCommand } from "./commands/flow.ts";
 import { instanceCommand } from "./commands/instance.ts";
@@ -36,6 +37,7 @@ export function createProgram(): Command {
     "\nCommands that ask a server find it by MILLRACE_URL (http://127.0.0.1:8080) and MILLRACE_TOKEN.\nExit codes: 0 ok, 1 failed, 2 usage, 3 unreachable, 4 hung.",
   );
   explainUsage(program, "millrace");
+  showExamples(program);
   return program;
 }
 

@@ -2,7 +2,8 @@ import type { HistoryPage, HistoryStep } from "@millrace/gateway/api/operations"
 import { type Instance, instanceStatuses, type Timer } from "@millrace/shared/contract/instance";
 import { Command, Option } from "commander";
 import { writeTable } from "../output/table.ts";
-import { shorten, writeState, writeThings, writeTime } from "../output/text.ts";
+import { writeHistory } from "../output/history.ts";
+import { writeState, writeThings, writeTime } from "../output/text.ts";
 import { operateCommands } from "./operate.ts";
 import { signalCommand } from "./signal.ts";
 import { clientOf, json, print, wholeNumber } from "./common.ts";
@@ -154,40 +155,6 @@ async function history(flow: string, key: string, options: HistoryOptions): Prom
     cursor = page.next;
   } while (cursor !== undefined && steps.length < options.limit);
   if (options.json) return print(json(steps));
-  const outcomes = outcomesIn(steps);
-  for (const step of steps) print(writeStep(step, outcomes));
+  for (const line of writeHistory(steps)) print(line);
   if (cursor !== undefined) print(`… more; --before ${cursor} shows them`);
-}
-
-/** The steps that outcomes of effects have made, by the `seq/index` of the effect. */
-function outcomesIn(steps: readonly HistoryStep[]): ReadonlyMap<string, HistoryStep> {
-  return new Map(
-    steps.flatMap((step) => {
-      const { kind, effect = "" } = step.cause;
-      return kind === "result" ? [[effect.split("/").slice(-2).join("/"), step] as const] : [];
-    }),
-  );
-}
-
-function writeStep(
-  { seq, at, cause, from, to, effects, traceId }: HistoryStep,
-  outcomes: ReadonlyMap<string, HistoryStep>,
-): string {
-  const who = cause.thing === undefined ? "" : ` from ${cause.thing}`;
-  const head = `${String(seq).padStart(5)}  ${writeTime(at)}  ${cause.kind} ${cause.type}${who}`;
-  const lines = [`${head}: ${writeState(from)} → ${writeState(to)}`];
-  for (const effect of effects) {
-    const { kind, index, ...rest } = effect as {
-      kind: string;
-      index: number;
-    } & Record<string, unknown>;
-    const name = typeof rest["name"] === "string" ? ` ${rest["name"]}` : "";
-    const what = "payload" in rest ? rest["payload"] : rest;
-    lines.push(`         └ ${kind}${name} ${shorten(JSON.stringify(what), 80)}`);
-    const outcome = outcomes.get(`${seq}/${index}`);
-    if (outcome !== undefined)
-      lines.push(`           └ ${outcome.cause.type}: step ${outcome.seq}`);
-  }
-  if (traceId !== undefined) lines.push(`           trace ${traceId}`);
-  return lines.join("\n");
 }

@@ -1,6 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { type Environment, openEnvironment } from "@millrace/shared/adapters/lmdb/environment";
+import {
+  type Environment,
+  openEnvironment,
+  readEnvironment,
+} from "@millrace/shared/adapters/lmdb/environment";
 import { LmdbLog } from "@millrace/shared/adapters/lmdb/log";
 import { LmdbStateStore } from "@millrace/shared/adapters/lmdb/state-store";
 import { KafkaLog } from "@millrace/shared/adapters/kafka/log";
@@ -62,12 +66,15 @@ export async function openInstallation(
   return { clock, log, store, sessions, catalogue, registry, events, storeConnected };
 }
 
-/** Opens the log alone, for one who reads it: it has to be there, and stays as it is. */
+/**
+ * Opens the log alone, for one who reads it: it has to be there, and stays as it is. A folder is read
+ * beside the process that uses it.
+ */
 export async function openLog(config: Config, line: Line, lifetime: Lifetime): Promise<EventLog> {
   if (!config.logUrl.startsWith("file:")) return await openKafka(config, line, lifetime, true);
   const folder = config.logUrl.slice("file:".length);
   if (!existsSync(join(folder, "data.mdb"))) throw noFolder(folder);
-  return (await openFolder(config, lifetime)).log;
+  return (await openFolder(config, lifetime, readEnvironment)).log;
 }
 
 function noFolder(folder: string): OperationalError<"START-004"> {
@@ -106,10 +113,11 @@ async function openPorts(
 async function openFolder(
   { logUrl, partitions }: Config,
   lifetime: Lifetime,
+  openIt = openEnvironment,
 ): Promise<{ readonly environment: Environment; readonly log: EventLog }> {
   const environment = await lifetime.open(
     "folder",
-    () => openEnvironment(logUrl.slice("file:".length)),
+    () => openIt(logUrl.slice("file:".length)),
     (environment) => environment.close(),
   );
   const log = await lifetime.open(

@@ -1,7 +1,7 @@
 import type { Dispatcher } from "@millrace/engine/dispatch/dispatcher";
 import { rejectionAt } from "@millrace/engine/query/rejection";
 import { JournalTail } from "@millrace/engine/query/journal-tail";
-import { History, type RecordedStep } from "@millrace/engine/query/history";
+import { type CausedStep, History } from "@millrace/engine/query/history";
 import { refuseWhileRebuilt } from "@millrace/engine/query/rebuild";
 import type { Engine } from "@millrace/engine/runtime/engine";
 import type {
@@ -177,13 +177,14 @@ function deploymentInfo({ ns, name, flow, things, origin }: Deployment): Deploym
   return { namespace: ns, name, flow, things, origin };
 }
 
-function historyStep({ step, trace }: RecordedStep): HistoryStep {
+function historyStep({ step, trace, caused }: CausedStep): HistoryStep {
   const { at, cause, from, effects, instance } = step;
   const traceId = traceIdOf(trace);
   return {
     seq: instance.seq,
     at,
     cause,
+    ...caused,
     from,
     to: instance.state,
     effects: effects.map(({ verdict: _verdict, ...effect }) => effect),

@@ -1,4 +1,5 @@
 import type { TracedStep } from "@millrace/gateway/api/operations";
+import type { Json } from "@millrace/shared/contract/json";
 import { shorten, writeState, writeTime } from "./text.ts";
 
 /** A line of the waterfall: what, from when to when (epoch ms by the log), and what comes of it. */
@@ -11,6 +12,7 @@ interface Row {
 
 const BAR_CHARACTERS = 32;
 const LABEL_CHARACTERS_MAX = 100;
+const PAYLOAD_CHARACTERS_MAX = 40;
 
 /**
  * A trace as a waterfall: one line for each publish, step, effect and outcome, below what it came of, with
@@ -112,11 +114,17 @@ function rootOf({ cause, input, decidedAt, partition }: TracedStep, roots: Map<s
   const by = client === undefined ? "" : ` by ${client}`;
   const label =
     kind === "device"
-      ? `publish ${topic ?? type}${by} (events ${source.partition})`
+      ? `publish ${topic ?? type}${by}${writePayload(input?.payload)} (events ${source.partition})`
       : `${kind} ${type}${effect === undefined ? "" : ` of ${effect}`}`;
   const made = { label, startMs: source.at, endMs: source.at, below: [] };
   roots.set(id, made);
   return made;
+}
+
+function writePayload(payload: Json | undefined): string {
+  return payload === undefined
+    ? ""
+    : ` ${shorten(JSON.stringify(payload), PAYLOAD_CHARACTERS_MAX)}`;
 }
 
 /** How an effect ended, as far as the trace says. */

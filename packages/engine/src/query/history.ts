@@ -6,17 +6,24 @@ import { JournalReader } from "@millrace/shared/contract/reader";
 import type { Clock } from "@millrace/shared/ports/clock";
 import type { EventLog, LogRecord } from "@millrace/shared/ports/event-log";
 import type { StateStore } from "@millrace/shared/ports/state-store";
+import { type CausePayload, causePayloads } from "./cause-payloads.ts";
+import { runsOf } from "./offset-runs.ts";
 
 /** A step as it stands in the journal. */
-export interface RecordedStep {
+interface RecordedStep {
   readonly offset: number;
   readonly step: Step;
   readonly trace: string | undefined;
 }
 
+/** A step with the payload of its cause; a timer has none. */
+export interface CausedStep extends RecordedStep {
+  readonly caused: CausePayload | undefined;
+}
+
 export interface RecordedPage {
   /** Newest first. */
-  readonly steps: readonly RecordedStep[];
+  readonly steps: readonly CausedStep[];
   /** The seq to go on before, where there is more, or the search took too long. */
   readonly next: number | undefined;
 }
@@ -77,7 +84,17 @@ export class History {
       steps.push(...older);
     }
     const last = steps.at(-1)?.step.instance.seq ?? from;
-    return { steps, next: last > 1 ? last : undefined };
+    return {
+      steps: await this.#withPayloads(partition, steps),
+      next: last > 1 ? last : undefined,
+    };
+  }
+
+  async #withPayloads(partition: number, steps: readonly RecordedStep[]): Promise<CausedStep[]> {
+    const parts = { log: this.#log, clock: this.#clock };
+    const offsets = steps.flatMap(({ step }) => step.cause.offset ?? []);
+    const payloads = await causePayloads(parts, partition, offsets);
+    return steps.map((one) => ({ ...one, caused: payloads.get(one.step.cause.offset ?? -1) }));
   }
 
   /** Reads the steps at these offsets, near ones together. */
@@ -88,7 +105,7 @@ export class History {
   ): Promise<RecordedStep[]> {
     const wanted = new Set(offsets);
     const found: RecordedStep[] = [];
-    for (const [first, last] of runsOf(offsets)) {
+    for (const [first, last] of runsOf(offsets, GAP_RECORDS_MAX)) {
       for await (const batch of this.#log.read("journal", partition, first, last + 1)) {
         for (const record of batch) {
           const step = wanted.has(record.offset) ? stepOf(record, ref, partition) : undefined;
@@ -124,17 +141,6 @@ export class History {
     }
     return found.slice(0, limit);
   }
-}
-
-/** Stretches of offsets with no large gap in them. */
-function runsOf(offsets: readonly number[]): [first: number, last: number][] {
-  const runs: [number, number][] = [];
-  for (const offset of offsets) {
-    const run = runs.at(-1);
-    if (run !== undefined && offset - run[1] <= GAP_RECORDS_MAX) run[1] = offset;
-    else runs.push([offset, offset]);
-  }
-  return runs;
 }
 
 function stepOf(

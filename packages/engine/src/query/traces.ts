@@ -1,4 +1,5 @@
 import { parseEventHeader } from "@millrace/shared/contract/event-record";
+import type { Json } from "@millrace/shared/contract/json";
 import {
   parseJournalHeader,
   type Rejected,
@@ -9,6 +10,7 @@ import type { EpochMs } from "@millrace/shared/contract/time";
 import { traceIdOf } from "@millrace/shared/contract/trace";
 import type { Clock } from "@millrace/shared/ports/clock";
 import type { EventLog, LogRecord } from "@millrace/shared/ports/event-log";
+import { shownPayload } from "./cause-payloads.ts";
 import { countingRecords } from "./history.ts";
 
 /** The event that a step or a rejection came of, as it stands in `events`. */
@@ -16,6 +18,8 @@ export interface TracedInput {
   readonly offset: number;
   /** When the log took it. */
   readonly at: EpochMs;
+  /** As a history shows it. */
+  readonly payload: Json;
   /** Of a copy: when the log took the original, and where that stands. */
   readonly original?: { readonly at: EpochMs; readonly partition: number; readonly offset: number };
 }
@@ -131,10 +135,12 @@ export class TraceSearch {
       if (record === undefined) break;
       const header = parseEventHeader(record.header);
       const source = "malformed" in header ? undefined : /^events\/(\d+)$/.exec(header.w)?.[1];
-      if (source === undefined || "malformed" in header) return { offset, at: record.time };
+      const payload = shownPayload(record.value);
+      if (source === undefined || "malformed" in header)
+        return { offset, at: record.time, payload };
       const originalAt = header.kind === "device" ? (header.at ?? record.time) : record.time;
       const original = { at: originalAt, partition: Number(source), offset: header.n };
-      return { offset, at: record.time, original };
+      return { offset, at: record.time, payload, original };
     }
     return undefined;
   }

@@ -41,17 +41,17 @@ const PAYLOAD_KEPT_BYTES_MAX = 512 * 1024;
 const PAYLOAD_HEAD_BYTES = 1_024;
 
 /** A payload that is not to be read, as a rejection keeps it. */
-export function bytesOf(value: Buffer | null): Json {
+export function bytesOf(value: Buffer | null, keptBytesMax = PAYLOAD_KEPT_BYTES_MAX): Json {
   if (value === null) return null;
-  if (value.length <= PAYLOAD_KEPT_BYTES_MAX) return { base64: value.toString("base64") };
+  if (value.length <= keptBytesMax) return { base64: value.toString("base64") };
   return { bytes: value.length, base64: value.subarray(0, PAYLOAD_HEAD_BYTES).toString("base64") };
 }
 
 /** A payload as a rejection keeps it: JSON where it is JSON that can be kept, else its bytes. */
-export function payloadAsCame(value: Buffer | null): Json {
+export function payloadAsCame(value: Buffer | null, keptBytesMax = PAYLOAD_KEPT_BYTES_MAX): Json {
   // No gateway takes so much; a rejection has to fit into the journal whatever somebody wrote here.
-  const json = value === null || value.length > PAYLOAD_KEPT_BYTES_MAX ? undefined : jsonOf(value);
-  return json === undefined ? bytesOf(value) : json;
+  const json = value === null || value.length > keptBytesMax ? undefined : jsonOf(value);
+  return json === undefined ? bytesOf(value, keptBytesMax) : json;
 }
 
 /** One device event, read by several inputs: its payload is parsed once for each format. */

@@ -236,6 +236,10 @@ export interface HistoryStep {
   readonly seq: number;
   readonly at: number;
   readonly cause: Cause;
+  /** Of the cause, as it came: JSON where it is JSON, else `{base64}`; a timer has none. */
+  readonly payload?: Json;
+  /** Why it is not shown: the log has deleted it, or there was no time to read it. */
+  readonly noPayload?: "deleted" | "not-read";
   readonly from: StateValue | null;
   readonly to: StateValue;
   readonly effects: readonly Omit<Effect, "verdict">[];
@@ -288,6 +292,7 @@ export interface TracedStep {
   readonly input?: {
     readonly offset: number;
     readonly at: number;
+    readonly payload: Json;
     /** Of a copy: the event that was copied. */
     readonly original?: {
       readonly at: number;

@@ -123,6 +123,14 @@ export const step = z
     seq: z.int(),
     at: time,
     cause,
+    payload: json.optional().meta({
+      description:
+        "of the cause, as it came: JSON where it is JSON, else {base64}; of one above 16 KiB its size and how it begins; a timer has none",
+    }),
+    noPayload: z.enum(["deleted", "not-read"]).optional().meta({
+      description:
+        "why there is no payload: the log has deleted it, or there was no time to read it",
+    }),
     from: z.union([stateValue, z.null()]),
     to: stateValue,
     effects: z.array(effect),
@@ -168,6 +176,7 @@ const tracedStep = z
       .object({
         offset: z.int(),
         at: time,
+        payload: json.meta({ description: "as a history shows it" }),
         original: z.object({ at: time, partition: z.int(), offset: z.int() }).optional(),
       })
       .optional()

@@ -1,7 +1,7 @@
 import { mkdirSync, realpathSync } from "node:fs";
 import { open, type RootDatabase } from "lmdb";
 import { messageOf, OperationalError } from "../../errors/operational.ts";
-import { FolderLock } from "./lock.ts";
+import { FolderLock, isHeld } from "./lock.ts";
 
 /**
  * The data folder of an embedded installation: log and store in one environment, so that one flush
@@ -13,6 +13,8 @@ import { FolderLock } from "./lock.ts";
 export interface Environment {
   readonly folder: string;
   readonly root: RootDatabase;
+  /** Another process has the folder in use: this one only reads. */
+  readonly isBeside: boolean;
   close(): Promise<void>;
 }
 
@@ -30,18 +32,38 @@ export async function openEnvironment(folder: string): Promise<Environment> {
   } catch (error) {
     await root?.close();
     if (error instanceof OperationalError) throw error;
-    const cause = messageOf(error);
-    throw new OperationalError(
-      "START-004",
-      { folder, cause },
-      `${folder} cannot be used as a data folder: ${cause}`,
-    );
+    throw unusable(folder, messageOf(error));
   }
 }
 
-function openRoot(folder: string): RootDatabase {
+function unusable(folder: string, cause: string): OperationalError<"START-004"> {
+  const detail = `${folder} cannot be used as a data folder: ${cause}`;
+  return new OperationalError("START-004", { folder, cause }, detail);
+}
+
+/**
+ * Opens a folder for one who reads its log: beside the process that uses it, or, where none does, as that
+ * process would.
+ *
+ * lmdb takes back what a power failure tore when the first process opens the folder, and only if that one
+ * may write: one that reads must never be the first.
+ *
+ * @throws OperationalError START-003 when a process takes the folder at this moment, START-004
+ */
+export async function readEnvironment(folder: string): Promise<Environment> {
+  if (!(await isHeld(folder))) return await openEnvironment(folder);
+  try {
+    const root = openRoot(folder, true);
+    return { folder, root, isBeside: true, close: () => root.close() };
+  } catch (error) {
+    throw unusable(folder, messageOf(error));
+  }
+}
+
+function openRoot(folder: string, readOnly = false): RootDatabase {
   return open({
     path: folder,
+    readOnly,
     noSubdir: false,
     mapSize: MAP_BYTES,
     maxDbs: 16,
@@ -55,6 +77,7 @@ function environmentOf(folder: string, root: RootDatabase, lock: FolderLock): En
   return {
     folder,
     root,
+    isBeside: false,
     async close() {
       await root.flushed;
       await lock.release();

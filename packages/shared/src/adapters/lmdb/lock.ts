@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { closeSync, openSync, rmSync } from "node:fs";
+import { closeSync, openSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
 import type { Database, RootDatabase } from "lmdb";
@@ -70,6 +70,18 @@ export class FolderLock {
     });
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#sockets.close();
+  }
+}
+
+/** Whether a process that has the folder in use answers. It changes nothing, in lmdb neither. */
+export async function isHeld(folder: string): Promise<boolean> {
+  const sockets = new Sockets(realpathSync(folder));
+  try {
+    const names = readdirSync(folder).filter((name) => /^lock-[0-9a-f]+\.sock$/.test(name));
+    const answers = await Promise.all(names.map((name) => sockets.knock(name)));
+    return answers.some((pid) => pid !== undefined);
+  } finally {
+    sockets.close();
   }
 }
 

@@ -43,7 +43,8 @@ const PUBLISHED_KEPT_MAX = 10_000;
 
 /**
  * The embedded log: appends are stored whole, one entry each, and acknowledged when they are on disk.
- * Nothing is read, by this process either, before it is: what a crash takes back, nobody has seen.
+ * Nothing is read, by this process either, before it is: what a crash takes back, nobody has seen. (One
+ * who reads beside the folder's process may see an append some milliseconds sooner; it writes nothing.)
  */
 export class LmdbLog implements EventLog, LocalLog {
   readonly id: string;
@@ -71,17 +72,24 @@ export class LmdbLog implements EventLog, LocalLog {
 
   /**
    * @param partitions for a new folder; an old one keeps the count that it was made with
-   * @throws OperationalError LOG-004 when an old folder has another count than was asked for
+   * @throws OperationalError LOG-004 when an old folder has another count than was asked for, START-004 when
+   * one who reads beside the folder's process comes before that has made a log
    */
   static async open(
     environment: Environment,
     clock: Clock,
     partitions: number | undefined,
   ): Promise<LmdbLog> {
+    // lmdb has none for one who reads, where there is none yet.
     const meta = environment.root.openDB<{ id: string; partitions: number }, string>({
       name: "meta",
-    });
-    let identity = meta.get("identity");
+    }) as Database<{ id: string; partitions: number }, string> | undefined;
+    let identity = meta?.get("identity");
+    if (meta === undefined || (identity === undefined && environment.isBeside)) {
+      const { folder } = environment;
+      const cause = "there is no log in it yet";
+      throw new OperationalError("START-004", { folder, cause }, `${folder}: ${cause}`);
+    }
     if (identity === undefined) {
       identity = { id: randomBytes(9).toString("base64url"), partitions: partitions ?? 8 };
       await meta.put("identity", identity);
@@ -103,12 +111,21 @@ export class LmdbLog implements EventLog, LocalLog {
     if (known === undefined) {
       known = this.#find(topic, partition);
       this.#open.set(name, known);
+    } else if (this.#environment.isBeside) {
+      // What the folder's process appends is not looked at; what it has deleted is gone, and a snapshot
+      // that is held would keep lmdb from using the room again.
+      this.#environment.root.resetReadTxn();
+      known.start = this.#startOf(topic, partition);
     }
     return known;
   }
 
+  #startOf(topic: Topic, partition: number): number {
+    return (this.#meta.get(["start", topic, partition]) as number | undefined) ?? 0;
+  }
+
   #find(topic: Topic, partition: number): Partition {
-    const start = (this.#meta.get(["start", topic, partition]) as number | undefined) ?? 0;
+    const start = this.#startOf(topic, partition);
     const found: Partition = { start, end: start, flushed: start, lastTime: 0, appending: false };
     const range = { start: [topic, partition, Infinity], end: [topic, partition, -1] };
     for (const { key, value } of this.#batches.getRange({

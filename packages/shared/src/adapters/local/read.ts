@@ -33,6 +33,10 @@ export async function* readLocal(
   if (from < start) throw outOfRange(topic, partition, from, start);
   for (let at = from; at < to; ) {
     const batch = log.slice(topic, partition, at, Math.min(BATCH_RECORDS_MAX, to - at));
+    if (batch[0]?.offset !== at) {
+      const { start: now } = await log.bounds(topic, partition);
+      if (at < now) throw outOfRange(topic, partition, at, now); // deleted meanwhile
+    }
     assert(batch.length > 0, "a read ends at or before the end of the log");
     yield batch;
     at += batch.length;
