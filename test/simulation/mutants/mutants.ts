@@ -565,6 +565,13 @@ export const mutants: readonly Mutant[] = [
     noticedBy: { test: `${shared}/core/decide/device-event.test.ts` },
   },
   {
+    name: "what has ended is told with each step that puts another one aside",
+    file: `${dispatch}/commands.ts`,
+    snippet: 'if (ended !== "refused" && (parked === undefined || parked === id))',
+    replacement: 'if (ended !== "refused")',
+    noticedBy: { test: `${scenarios}/parked-while-behind.test.ts` },
+  },
+  {
     name: "who goes on with the journal is told again what it had",
     file: "packages/engine/src/query/journal-tail.ts",
     snippet: "offset >= hadBefore(partition)",

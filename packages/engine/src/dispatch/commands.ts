@@ -103,8 +103,13 @@ export class Commands {
    * Goes on with what is put aside of an instance, whoever had asked for that.
    *
    * @param from its partition, and the offset of the last record of the journal that the instance is made of
+   * @param parked what that record has put aside; undefined where the instance is the store's
    */
-  resume(instance: Instance, from: Pick<EffectOrigin, "partition" | "offset" | "logNow">): void {
+  resume(
+    instance: Instance,
+    from: Pick<EffectOrigin, "partition" | "offset" | "logNow">,
+    parked?: EffectId,
+  ): void {
     const { ns, flow, key } = instance;
     const to = { ns, flow, key };
     const resumed: PendingCommand[] = [];
@@ -114,14 +119,16 @@ export class Commands {
       const ended = this.#pending.endedAs(id);
       if (ended !== undefined) {
         // It ended here before the request to put it aside was taken, perhaps that of another dispatcher.
-        // A refusal was told already, and told again it would count as another.
-        if (ended !== "refused")
+        // A refusal was told already, and told again it would count as another. Nor is it told with each
+        // step that puts another one aside: an engine that is behind would have ever more to read.
+        if (ended !== "refused" && (parked === undefined || parked === id))
           void isWritten(this.#results.settle(to, id, ended, {}, owed.trace));
         continue;
       }
       const by = this.#replacedBy(from.partition, { id, to, effect });
       if (by !== undefined) {
         // When the newer one was decided, its instance may not yet have owed this one.
+        this.#pending.hasEnded(id, "superseded");
         void isWritten(this.#results.settle(to, id, "superseded", { by }, owed.trace));
         continue;
       }
@@ -210,8 +217,9 @@ export class Commands {
   #supersedeParked(newer: PendingCommand, instance: Instance, ticket: Ticket): void {
     for (const { id, owed } of outstanding(instance)) {
       if (owed.parked === undefined || owed.kind !== "command") continue;
-      if (owed.name !== newer.effect.name || !isBefore(id, newer.id) || this.#pending.has(id))
-        continue;
+      if (owed.name !== newer.effect.name || !isBefore(id, newer.id)) continue;
+      if (this.#pending.has(id) || this.#pending.endedAs(id) !== undefined) continue;
+      this.#pending.hasEnded(id, "superseded");
       this.#counters.superseded += 1;
       ticket.add();
       const { to, trace } = newer;

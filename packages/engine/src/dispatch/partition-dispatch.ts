@@ -97,7 +97,8 @@ export class PartitionDispatch {
       commands.recordRead(step.instance, record.offset, parked);
       calls.recordRead(step.instance, record.offset, parked);
     }
-    if (step.cause.type === "parked") this.resume(step.instance, record.offset);
+    if (step.cause.type === "parked")
+      this.resume(step.instance, record.offset, step.cause.effect as EffectId);
   }
 
   #begin(
@@ -173,9 +174,9 @@ export class PartitionDispatch {
   }
 
   /** Goes on with what was put aside of an instance as it was after a record of the journal. */
-  resume(instance: Instance, offset: number): void {
+  resume(instance: Instance, offset: number, parked?: EffectId): void {
     const from = { partition: this.#partition, offset, logNow: this.#logNow };
-    this.#host.commands.resume(instance, from);
+    this.#host.commands.resume(instance, from, parked);
     this.#host.calls.resume(instance, from);
   }
 

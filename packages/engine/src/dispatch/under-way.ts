@@ -98,6 +98,11 @@ export class UnderWay<P extends PendingEffect<CommandEffect> | PendingEffect<Cal
     return this.#ended.get(id);
   }
 
+  /** One that is not under way here has ended, as is being told. */
+  hasEnded(id: EffectId, as: EndOfEffect): void {
+    this.#ended.set(id, as);
+  }
+
   has(id: EffectId): boolean {
     return this.#all.has(id);
   }
