@@ -126,12 +126,67 @@ async function recordHostile(): Promise<MemoryLogServer> {
   return world.logs;
 }
 
-/** Half a minute of the simulation: owners that come and go, repeats, copies, journals that are cut. */
-async function recordFaults(): Promise<MemoryLogServer> {
-  return (await livedThrough(48)).logs;
+const counter = `
+flow: counter
+inputs: { tick: { topic: counter/+/tick, thing: "\${topic[1]}" } }
+commands: { show: { topic: "counter/\${thing.name}/show", expires: 20s } }
+machine:
+  initial: idle
+  context: { n: 0 }
+  on: { reset: { target: .idle, actions: { assign: { n: 0 } } }, expired.show: { actions: { log: too late } } }
+  states:
+    idle: { on: { tick: { target: busy, actions: [{ assign: { n: context.n + 1 } }, { command: show, payload: "\${context.n}" }] } } }
+    busy: { on: { tick: { actions: { assign: { n: context.n + 1 } } } }, after: { 30s: idle } }
+`;
+
+/** What operators do: acts that come in time and too late, a migration to a version with another state, redrives. */
+async function recordOperators(): Promise<MemoryLogServer> {
+  const dispatched = await DispatchedWorld.open({ flows: [counter], partitions: 2, seed: 7 });
+  const { world, devices } = dispatched;
+  devices.become("online");
+  const things = ["a", "b", "c", "d"];
+  let to = "";
+  for (let n = 0; n < 160; n++) {
+    const thing = things[n % 4] ?? "a";
+    const name = `counter/${thing}`;
+    const act = { id: `o${n % 50}`, payload: { reason: "recorded" } };
+    await world.publish(`counter/${thing}/tick`, n % 13 === 0 ? Buffer.from("{no") : { n });
+    if (n % 7 === 2) await world.operate(name, "pause", act);
+    if (n % 7 === 5) await world.operate(name, "pause", { ...act, where: { state: "idle" } });
+    if (n % 5 === 4)
+      for (const one of things)
+        await world.operate(`counter/${one}`, "resume", { ...act, where: { status: "paused" } });
+    if (n % 29 === 28) await world.operate(name, "cancel", act);
+    if (n % 6 === 3) await world.signal(name, "reset", {}, `s${n}`, { state: "busy" });
+    if (n % 10 === 9) for (let nth = n / 10; nth > 0; nth -= 3) await world.redrive(-Math.ceil(nth));
+    if (n === 60) devices.become("offline");
+    if (n === 80) {
+      to = await world.publishFlow(counter.replaceAll("busy", "counting").replace("30s", "45s"));
+      await dispatched.crash();
+    }
+    if (n > 80 && n % 9 === 0) {
+      const map = n < 110 ? {} : { busy: "counting" };
+      await world.operate(name, "migrate", { ...act, payload: { to, map, reason: "the new one" } });
+    }
+    if (n === 120) devices.become("online");
+    await world.advance(n % 11 === 0 ? 35_000 : 700);
+  }
+  await world.advance(120_000);
+  await dispatched.rest();
+  return world.logs;
 }
 
-const recordings = { examples: recordExamples, hostile: recordHostile, faults: recordFaults };
+/** Half a minute of the simulation: owners that come and go, repeats, copies, journals that are cut. */
+async function recordFaults(): Promise<MemoryLogServer> {
+  return (await livedThrough(98)).logs;
+}
+
+const recordings = {
+  examples: recordExamples,
+  hostile: recordHostile,
+  operators: recordOperators,
+  faults: recordFaults,
+};
 for (const [name, record] of Object.entries(recordings)) {
   const logs = await record();
   writeHistory(logs, new URL(`${name}.jsonl`, import.meta.url));

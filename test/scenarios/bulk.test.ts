@@ -173,6 +173,19 @@ describe("what is redriven", () => {
     expect(api.world.instance("lamp/l00").state).toBe("on");
   });
 
+  test("shows its trace, in the list and by itself, and when the store was rebuilt", async () => {
+    const api = await paused();
+    const traces = async () => (await rejected(api)).map(({ traceId }) => traceId);
+    const before = await traces();
+    expect(before.map((trace) => /^[0-9a-f]{32}$/.test(trace ?? ""))).toEqual([true, true, true]);
+    const [first] = await rejected(api);
+    const alone = await api.get<{ traceId: string }>(`/rejected/${first?.id}`);
+    expect(alone.body.traceId).toBe(first?.traceId);
+    api.world.states.wipe();
+    await api.world.advance(10_000);
+    expect(await traces()).toEqual(before);
+  });
+
   test("is a signal, too", async () => {
     const api = await paused();
     const nudge = (await rejected(api)).find(({ cause }) => cause.type === "nudge");

@@ -1,6 +1,6 @@
 import { nextDue } from "@millrace/shared/contract/instance";
 import { describe, expect, test } from "vitest";
-import { doorFlow, json } from "../support/door.ts";
+import { doorFlow, faultFlow, json } from "../support/door.ts";
 import { DispatchedWorld } from "../support/dispatched-world.ts";
 import { simulate, type World } from "../support/world.ts";
 
@@ -164,6 +164,32 @@ describe("a cancelled instance", () => {
     await world.advance(600_000);
     expect(dispatched.http.requests).toHaveLength(1);
     expect(dispatched.dispatcher.facts).toMatchObject({ callsUnderWay: 0 });
+  });
+
+  test("and what it owed when it ended, whose outcome cannot be redriven any more", async () => {
+    const dispatched = await DispatchedWorld.open({ flows: [faultFlow()], partitions: 1 });
+    const { world, http } = dispatched;
+    http.host = () => ({ ...json(200, {}), afterMs: 500 });
+    await world.publish("fault/f1/fault", { n: 1 });
+    await world.operate("fault/f1", "pause");
+    await world.advance(1_000);
+    expect(world.rejections().map(({ code, cause }) => [code, cause.kind])).toEqual([
+      ["paused", "result"],
+    ]);
+    http.host = () => undefined;
+    await world.operate("fault/f1", "resume");
+    world.logs.truncate("events", 0, world.logs.bounds("events", 0).end);
+    await expect(world.redrive(0)).rejects.toThrow("LOG-006");
+    await world.publish("fault/f1/end", {});
+    const owed = () => Object.keys(world.instance("fault/f1").owed ?? {}).length;
+    expect([world.instance("fault/f1").status, owed()]).toEqual(["done", 2]);
+    await world.operate("fault/f1", "pause");
+    await world.operate("fault/f1", "resume");
+    expect([notSo(world), owed()]).toEqual([2, 2]);
+    await world.operate("fault/f1", "cancel");
+    expect([world.instance("fault/f1").status, owed()]).toEqual(["done", 0]);
+    await world.operate("fault/f1", "cancel");
+    expect([notSo(world), world.rejections().length]).toEqual([3, 1]);
   });
 
   test("and one that was put aside, of which a dispatcher that starts then makes no request", async () => {

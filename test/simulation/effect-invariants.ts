@@ -93,7 +93,8 @@ function isCancelled(view: JournalView, { offset, body }: Counting): boolean {
     (later) =>
       later.offset > offset &&
       later.kind === "step" &&
-      later.body.instance.status === "cancelled" &&
+      later.body.cause.kind === "operator" &&
+      later.body.cause.type === "cancel" &&
       nameOf(later.body.instance) === nameOf(body.instance),
   );
 }

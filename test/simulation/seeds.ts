@@ -23,5 +23,9 @@ export const onceFailed: ReadonlyMap<number, string> = new Map([
   [22, "a timer was rejected as poison because an earlier one of its instance had been"],
   [306, "a command that was put aside after a newer one had been decided was owed for ever"],
   [1_355, "an event of several turns ended its owners without end: each had rejected a part of it"],
+  [
+    1_895,
+    "what an instance owed when it ended, and nobody could redrive any more, was owed for ever",
+  ],
   [105, "what was decided during an append was in no window of timers for a while"],
 ]);

@@ -14,7 +14,8 @@ const becomes: Readonly<Record<OperatorAction, InstanceStatus>> = {
 
 /**
  * An operator pauses, resumes or cancels an instance. The machine does not hear of it: no exit action
- * runs. What does not apply to the instance as it is by now changes nothing, and nothing is done twice
+ * runs. One that has ended and still owes a call is cancelled, too: its outcome may have been rejected, and
+ * be deleted by now. What does not apply to the instance as it is by now changes nothing, and nothing is done twice
  * under one id.
  */
 export function decideOperator(
@@ -24,10 +25,10 @@ export function decideOperator(
   { limits }: World,
 ): Decision {
   const { at, offset, id, where } = input;
-  if (instance === undefined || isEnded(instance)) return ignored("not-so");
+  if (instance === undefined) return ignored("not-so");
   if (offset <= instance.in || instance.ids?.includes(id)) return ignored("repeat");
-  const status = becomes[action];
-  if (instance.status === status || !isLike(instance, where)) return ignored("not-so");
+  if (!applies(action, instance) || !isLike(instance, where)) return ignored("not-so");
+  const status = isEnded(instance) ? instance.status : becomes[action];
   const { timers, owed, ...rest } = instance;
   const after: Instance = {
     ...rest,
@@ -48,6 +49,11 @@ export function decideOperator(
     instance: after,
   };
   return { kind: "step", step, json: JSON.stringify(step), instanceJson: JSON.stringify(after) };
+}
+
+function applies(action: OperatorAction, instance: Instance): boolean {
+  if (isEnded(instance)) return action === "cancel" && instance.owed !== undefined;
+  return instance.status !== becomes[action];
 }
 
 function causeOf({ action, offset, id, payload }: OperatorInput): Cause {
