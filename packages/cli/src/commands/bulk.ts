@@ -1,4 +1,5 @@
 import { CommandFailed, exitCodes } from "../client/client.ts";
+import { Progress } from "../output/progress.ts";
 import { clientOf, json, print } from "./common.ts";
 
 /** What commands that are for many take. */
@@ -36,10 +37,11 @@ export async function doToMany(
     if (asJson) return print(json({ matching, done: 0 }));
     return print(`this would ${words.verb} ${matching} ${words.what}; --yes does it`);
   }
+  const progress = new Progress();
   const done = await allPages(path, body, (soFar) => {
-    if (process.stderr.isTTY) process.stderr.write(`\r${soFar} of ${matching}\x1b[K`);
+    progress.move(soFar / matching, `${soFar} of ${matching} ${words.what}`);
   });
-  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  progress.clear();
   print(asJson ? json({ matching, done }) : `${words.done} ${done} ${words.what}`);
 }
 

@@ -1,6 +1,7 @@
 import type { MigratedState, MigrationPage } from "@millrace/gateway/api/operations";
 import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
+import { Progress } from "../output/progress.ts";
 import { writeTable } from "../output/table.ts";
 import { writeState } from "../output/text.ts";
 import { clientOf, json, print, wholeNumber } from "./common.ts";
@@ -68,11 +69,19 @@ async function migrate(flow: string, flags: MigrateFlags): Promise<void> {
     if (!asJson) print(`this would migrate ${planned.count} instances; --yes does it`);
     return;
   }
-  const done = await allPages(flow, { ...body, to: planned.to, preview: false });
+  const progress = new Progress();
+  const done = await allPages(flow, { ...body, to: planned.to, preview: false }, (soFar) => {
+    progress.move(soFar / planned.count, `${soFar} of ${planned.count} instances`);
+  });
+  progress.clear();
   print(asJson ? json({ ...planned, done: done.count }) : `migrated ${done.count} instances`);
 }
 
-async function allPages(flow: string, body: object): Promise<MigrationPage> {
+async function allPages(
+  flow: string,
+  body: object,
+  told: (soFar: number) => void = () => {},
+): Promise<MigrationPage> {
   const client = clientOf();
   const states = new Map<string, MigratedState>();
   let [count, to] = [0, ""];
@@ -87,6 +96,7 @@ async function allPages(flow: string, body: object): Promise<MigrationPage> {
     count += page.count;
     to = page.to;
     cursor = page.next;
+    told(count);
   } while (cursor !== undefined);
   return { to, count, states: [...states.values()] };
 }
