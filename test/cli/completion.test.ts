@@ -1,14 +1,16 @@
 import { execFile } from "node:child_process";
-import { existsSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import mqtt from "mqtt";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { embeddedInstallation, runMillrace } from "../support/millrace.ts";
+import { ensure } from "../support/servers/ensure.ts";
 import { newDataFolder } from "../support/servers/run-folder.ts";
+import { inTerminal } from "../support/terminal.ts";
 import { until } from "../support/until.ts";
 
 const examples = fileURLToPath(new URL("../../examples", import.meta.url));
@@ -137,6 +139,83 @@ describe("millrace completion", () => {
     expect(existsSync(file)).toBe(false);
   });
 });
+
+describe.each(["zsh", "fish"] as const)("%s", (shell) => {
+  beforeAll(() => ensure(shell));
+  const inShell = { zsh: inZsh, fish: inFish }[shell];
+
+  test("completes commands, options and what they may be", { timeout: 30_000 }, async () => {
+    expect(await inShell("millrace inst")).toBe("millrace instance");
+    expect(await inShell("millrace start --log-level d")).toBe("millrace start --log-level debug");
+    expect(await inShell("millrace start --log-level=d")).toBe("millrace start --log-level=debug");
+    expect(await inShell("millrace flow check on")).toBe("millrace flow check only.yaml");
+    expect(await inShell("millrace start --flows fo")).toBe("millrace start --flows folder/");
+  });
+
+  test("completes a key of a server", { timeout: 60_000 }, async () => {
+    const millrace = await embeddedInstallation(examples).start();
+    const client = await mqtt.connectAsync(millrace.mqtt);
+    await client.publishAsync("site/porch:1/motion", '{"lux":12}', { qos: 1 });
+    await client.endAsync();
+    await until(async () => (await millrace.instance("motion-light", "porch:1")) !== undefined);
+    const line = "millrace instance show motion-light po";
+    const wanted = "millrace instance show motion-light porch:1";
+    // A server that takes longer than half a second is not waited for: TAB is pressed again.
+    await until(async () => (await inShell(line, { MILLRACE_URL: millrace.http })) === wanted);
+    await millrace.stop();
+  });
+
+  test("evaluates nothing of the line", { timeout: 30_000 }, async () => {
+    const file = join(newDataFolder("evaluated"), "made");
+    await inShell(`millrace instance show $(touch ${file}) x`);
+    expect(existsSync(file)).toBe(false);
+  });
+});
+
+/** A folder with `millrace` in it, a file and a folder, and an environment that has nothing but it. */
+function placeToType(env: Record<string, string>): { folder: string; env: NodeJS.ProcessEnv } {
+  const folder = newDataFolder("shell");
+  symlinkSync(bin, join(folder, "millrace"));
+  writeFileSync(join(folder, "only.yaml"), "");
+  mkdirSync(join(folder, "folder"));
+  const path = [folder, dirname(process.execPath), process.env["PATH"]].join(delimiter);
+  return { folder, env: { PATH: path, HOME: folder, ZDOTDIR: folder, TERM: "dumb", ...env } };
+}
+
+/** A line as it stands after TAB, typed to a zsh in a terminal. */
+async function inZsh(line: string, more: Record<string, string> = nowhere): Promise<string> {
+  const { folder, env } = placeToType(more);
+  // Ctrl-T prints the line as it stands.
+  const setup = [
+    "PS1=",
+    "source <(millrace completion zsh)",
+    'shown() { print -r -- "LINE:$BUFFER:" }',
+    "zle -N shown; bindkey '^T' shown",
+    "print READY",
+  ];
+  writeFileSync(join(folder, ".setup"), setup.join("\n"));
+  const terminal = inTerminal("zsh -f -i", { env, folder });
+  terminal.type("source ./.setup\n");
+  await until(() => terminal.output().includes("READY"));
+  terminal.type(`${line}\t\x14`);
+  await until(() => /LINE:.*:/.test(terminal.output()));
+  terminal.type("\x15exit\n");
+  await terminal.ended;
+  return (/LINE:(.*):/.exec(terminal.output())?.[1] ?? "").trimEnd();
+}
+
+/** The same for fish, which is asked what it would offer: the one candidate. */
+async function inFish(line: string, more: Record<string, string> = nowhere): Promise<string> {
+  const { folder, env } = placeToType(more);
+  const script = "millrace completion fish | source; complete -C $argv[1]";
+  const { stdout } = await promisify(execFile)("fish", ["--no-config", "-c", script, line], {
+    env,
+    cwd: folder,
+  });
+  const [word, ...others] = stdout.split("\n").flatMap((one) => one.split("\t")[0] || []);
+  expect(others).toEqual([]);
+  return line.replace(/\S+$/, word ?? "");
+}
 
 /** What bash is given at the end of a line: its own function is called as readline calls it. */
 async function inBash(line: string, env: Record<string, string> = nowhere): Promise<string[]> {

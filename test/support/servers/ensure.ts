@@ -37,6 +37,8 @@ const tools = {
     brew: "python",
     works: () => succeeds("python3", "-c", "import venv, ensurepip"), // Debian ships python3 without
   },
+  zsh: { name: "zsh", debian: "zsh", brew: "zsh", works: () => onPath("zsh") },
+  fish: { name: "fish", debian: "fish", brew: "fish", works: () => onPath("fish") },
 } as const satisfies Record<string, Tool>;
 
 export type ToolName = keyof typeof tools;

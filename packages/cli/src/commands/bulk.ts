@@ -1,4 +1,5 @@
 import { CommandFailed, exitCodes } from "../client/client.ts";
+import { Progress } from "../output/progress.ts";
 import { clientOf, json, print } from "./common.ts";
 
 /** What commands that are for many take. */
@@ -36,23 +37,20 @@ export async function doToMany(
     if (asJson) return print(json({ matching, done: 0 }));
     return print(`this would ${words.verb} ${matching} ${words.what}; --yes does it`);
   }
+  const progress = new Progress();
   let done = 0;
+  const told = (soFar: number): void => {
+    done = soFar;
+    progress.move(soFar / matching, `${soFar} of ${matching} ${words.what}`);
+  };
   try {
-    await allPages(
-      path,
-      body,
-      (soFar) => {
-        done = soFar;
-        if (process.stderr.isTTY) process.stderr.write(`\r${soFar} of ${matching}\x1b[K`);
-      },
-      max,
-    );
+    await allPages(path, body, told, max);
   } catch (error) {
     if (!(error instanceof CommandFailed) || done === 0) throw error;
     const said = `${words.done} ${done} of ${matching} ${words.what}, and no more: ${error.message}`;
     throw new CommandFailed(said, error.exitCode, error.facts);
   } finally {
-    if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+    progress.clear();
   }
   print(asJson ? json({ matching, done }) : `${words.done} ${done} ${words.what}`);
 }

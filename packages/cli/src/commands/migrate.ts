@@ -1,6 +1,7 @@
 import type { MigratedState, MigrationPage } from "@millrace/gateway/api/operations";
 import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
+import { Progress } from "../output/progress.ts";
 import { writeTable } from "../output/table.ts";
 import { writeState } from "../output/text.ts";
 import { clientOf, json, print, wholeNumber } from "./common.ts";
@@ -68,12 +69,21 @@ async function migrate(flow: string, flags: MigrateFlags): Promise<void> {
     if (!asJson) print(`this would migrate ${planned.count} instances; --yes does it`);
     return;
   }
-  const done = await allPages(flow, { ...body, to: planned.to, preview: false }, max);
+  const progress = new Progress();
+  const told = (soFar: number): void =>
+    progress.move(soFar / planned.count, `${soFar} of ${planned.count} instances`);
+  const now = { ...body, to: planned.to, preview: false };
+  const done = await allPages(flow, now, told, max).finally(() => progress.clear());
   print(asJson ? json({ ...planned, done: done.count }) : `migrated ${done.count} instances`);
 }
 
 /** @param max held by the server, for what is not only counted */
-async function allPages(flow: string, body: object, max?: number): Promise<MigrationPage> {
+async function allPages(
+  flow: string,
+  body: object,
+  told: (soFar: number) => void = () => {},
+  max?: number,
+): Promise<MigrationPage> {
   const client = clientOf();
   const states = new Map<string, MigratedState>();
   let [count, to] = [0, ""];
@@ -93,6 +103,7 @@ async function allPages(flow: string, body: object, max?: number): Promise<Migra
     count += page.count;
     to = page.to;
     cursor = page.next;
+    told(count);
   } while (cursor !== undefined);
   return { to, count, states: [...states.values()] };
 }

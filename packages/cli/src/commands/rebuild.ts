@@ -2,7 +2,7 @@ import type { RebuildProgress } from "@millrace/engine/query/rebuild";
 import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
 import { loadConfig } from "../config/load.ts";
-import { writeBar } from "../output/text.ts";
+import { Progress } from "../output/progress.ts";
 import { type SettingFlags, withSettings } from "./serve.ts";
 
 interface RebuildFlags extends SettingFlags {
@@ -87,9 +87,11 @@ class Display {
   readonly #json: boolean;
   readonly #startMs = performance.now();
   readonly #progress = new Map<number, RebuildProgress>();
+  readonly #line: Progress;
   #done = 0;
 
   constructor(partitions: number, json: boolean) {
+    this.#line = new Progress(!json);
     this.#partitions = partitions;
     this.#json = json;
   }
@@ -100,14 +102,14 @@ class Display {
 
   show(progress: RebuildProgress): void {
     this.#progress.set(progress.partition, progress);
-    if (this.#json || !process.stderr.isTTY) return;
     const all = [...this.#progress.values()];
     const part = all.reduce(
       (sum, { from, at, to }) => sum + (at - from) / Math.max(1, to - from),
       0,
     );
-    process.stderr.write(
-      `\r${writeBar(part / this.#partitions)} ${this.#done}/${this.#partitions} partitions, ${this.#records} records, ${this.#rate()}/s\x1b[K`,
+    this.#line.move(
+      part / this.#partitions,
+      `${this.#done}/${this.#partitions} partitions, ${this.#records} records, ${this.#rate()}/s`,
     );
   }
 
@@ -119,7 +121,7 @@ class Display {
 
   end(): void {
     if (this.#json) return;
-    if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+    this.#line.clear();
     const { user, system } = process.cpuUsage();
     const perCpuSecond = Math.round(this.#records / ((user + system) / 1e6));
     process.stdout.write(

@@ -20,6 +20,11 @@ interface ShownRejection {
   readonly traceId?: string;
 }
 
+interface RejectionPage {
+  readonly items: readonly ShownRejection[];
+  readonly next?: string;
+}
+
 interface Filter {
   readonly flow?: string;
   readonly key?: string;
@@ -35,6 +40,7 @@ export function rejectedCommand(): Command {
     "look at inputs that could not be taken, and give them again",
   );
   withFilter(rejected.command("list").description("list rejected inputs, the newest first"))
+    .option("--until <duration>", "older than that, as `30m`", untilOf)
     .option("--limit <count>", "at most so many", wholeNumber, 20)
     .option("--json", "as JSON")
     .action(list);
@@ -70,17 +76,36 @@ function withFilter(command: Command): Command {
 }
 
 function sinceOf(text: string): number {
+  return agoOf("--since", text);
+}
+
+function untilOf(text: string): number {
+  return agoOf("--until", text);
+}
+
+function agoOf(option: string, text: string): number {
   const ms = parseDurationMs(text);
   if (ms === undefined)
-    throw new CommandFailed(`--since ${text} is no duration, as 30s, 5m or 2h`, exitCodes.usage);
+    throw new CommandFailed(`${option} ${text} is no duration, as 30s, 5m or 2h`, exitCodes.usage);
   return Date.now() - ms;
 }
 
-async function list({
-  json: asJson,
-  ...query
-}: Filter & { json?: true; limit: number }): Promise<void> {
-  const { items } = await clientOf().get<{ items: ShownRejection[] }>("/v1/rejected", { ...query });
+interface ListOptions extends Filter {
+  readonly until?: number;
+  readonly limit: number;
+  readonly json?: true;
+}
+
+async function list({ json: asJson, limit, ...filter }: ListOptions): Promise<void> {
+  const client = clientOf();
+  const items: ShownRejection[] = [];
+  let cursor: string | undefined;
+  do {
+    const query = { ...filter, limit: Math.min(500, limit - items.length), cursor };
+    const page = await client.get<RejectionPage>("/v1/rejected", query);
+    items.push(...page.items);
+    cursor = page.next;
+  } while (cursor !== undefined && items.length < limit);
   if (asJson) return print(json(items));
   if (items.length === 0) return print("nothing was rejected");
   print(
@@ -93,6 +118,7 @@ async function list({
       { title: "detail", value: ({ detail }) => shorten(detail, 80) },
     ]),
   );
+  if (cursor !== undefined) print(`… more; --limit ${limit * 2} shows them`);
 }
 
 async function show(

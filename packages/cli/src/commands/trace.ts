@@ -1,6 +1,7 @@
 import type { TracedStep, TraceSearchPage } from "@millrace/gateway/api/operations";
 import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
+import { Progress } from "../output/progress.ts";
 import { writeTrace } from "../output/waterfall.ts";
 import { clientOf, json, print } from "./common.ts";
 
@@ -32,6 +33,7 @@ async function show(given: string, { since, namespace, json: asJson }: TraceFlag
   const items: TracedStep[] = [];
   const client = clientOf();
   const progress = new Progress();
+  let searched = 0;
   let cursor: string | undefined;
   do {
     const page: TraceSearchPage = await client.get(`/v1/traces/${id}`, {
@@ -39,31 +41,15 @@ async function show(given: string, { since, namespace, json: asJson }: TraceFlag
     });
     items.push(...page.items);
     cursor = page.next;
-    progress.tell(page, items.length);
+    searched += page.searched;
+    const part = cursor === undefined ? 1 : page.partition / page.partitions;
+    progress.move(part, `${searched} records searched, ${items.length} found`);
   } while (cursor !== undefined);
-  progress.end();
+  progress.clear();
   if (asJson) return print(json(items));
   if (items.length === 0) {
     const where = `in the journal of the last ${since}`;
     return print(`nothing of this trace stands ${where}; --since searches further back`);
   }
   print(writeTrace(id, items));
-}
-
-/** How far a search is, for a person who waits. */
-class Progress {
-  #searched = 0;
-  #pages = 0;
-
-  tell({ searched, partition, partitions }: TraceSearchPage, found: number): void {
-    this.#searched += searched;
-    this.#pages += 1;
-    if (!process.stderr.isTTY) return;
-    const where = `partition ${partition + 1} of ${partitions}`;
-    process.stderr.write(`\r${this.#searched} records searched, ${where}, ${found} found  `);
-  }
-
-  end(): void {
-    if (process.stderr.isTTY && this.#pages > 0) process.stderr.write("\r\u001b[K");
-  }
 }

@@ -6,7 +6,7 @@ import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
 import { loadConfig } from "../config/load.ts";
 import { writeDifference, writeEffects } from "../output/difference.ts";
-import { writeBar } from "../output/text.ts";
+import { Progress } from "../output/progress.ts";
 import { print } from "./common.ts";
 import { type SettingFlags, withSettings } from "./serve.ts";
 
@@ -118,29 +118,26 @@ class Display {
   readonly #isOther: boolean;
   readonly #startMs = performance.now();
   readonly #startCpu = process.cpuUsage();
-  #shownMs = 0;
+  readonly #progress: Progress;
 
   constructor(json: boolean, isOther: boolean) {
+    this.#progress = new Progress(!json);
     this.#json = json;
     this.#isOther = isOther;
   }
 
   move({ done, partitions, passes, part }: VerifyProgress): void {
-    const now = performance.now();
-    if (!process.stderr.isTTY || this.#json || now - this.#shownMs < 100) return;
-    this.#shownMs = now;
     const again = passes === 0 ? "" : `, for the ${passes + 1}th time`;
-    const bar = writeBar((done + part) / partitions);
-    process.stderr.write(`\r${bar} ${done}/${partitions} partitions${again}\x1b[K`);
+    this.#progress.move((done + part) / partitions, `${done}/${partitions} partitions${again}`);
   }
 
   show(difference: Difference): void {
-    this.#clear();
+    this.#progress.clear();
     print(this.#json ? JSON.stringify({ difference }) : writeDifference(difference));
   }
 
   end(summary: Summary): void {
-    this.#clear();
+    this.#progress.clear();
     const { steps } = summary;
     const seconds = (performance.now() - this.#startMs) / 1_000;
     const { user, system } = process.cpuUsage(this.#startCpu);
@@ -157,9 +154,5 @@ class Display {
     for (const [why, count] of Object.entries(undecided))
       print(`not decided: ${count}, ${reasons[why as Undecided]} (${why})`);
     print(`${stepsPerSecond} steps/s, ${stepsPerCpuSecond} a second of CPU`);
-  }
-
-  #clear(): void {
-    if (process.stderr.isTTY && !this.#json) process.stderr.write("\r\x1b[K");
   }
 }
