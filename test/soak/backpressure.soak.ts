@@ -5,8 +5,9 @@ import { expectNothingWrong, Stage, type StageOptions } from "../chaos/stage.ts"
 const AWAY_MS = 60_000;
 /** What may wait for the log in a process (docs/architecture.md, section 6). */
 const QUEUE_MIB = 64;
+const QUEUE_BYTES = QUEUE_MIB * 2 ** 20;
 
-/** 24 devices may have 86 MB without a PUBACK: more than a gateway holds. */
+/** 24 devices may have 86 MB without a PUBACK: a gateway that does not hold back queues all of it. */
 const options: StageOptions = {
   servers: { brokers: 1 },
   processes: { gateway: 1, engine: 1, dispatcher: 1 },
@@ -14,19 +15,30 @@ const options: StageOptions = {
   partitions: 8,
 };
 
-function show(title: string, { rss, acknowledged, answered, caughtUp }: Outage): void {
-  const rates = ({ before, away, after }: Outage["answered"]): string =>
-    `${before}/s before, ${away}/s meanwhile, ${after}/s in the 10 s after`;
+/** Of each socket that is read when the bound is met: a publish, and what came with it in one read. */
+const READ_BYTES_MAX = 2 * 64 * 1_024;
+
+function show(title: string, what: Outage): void {
+  const { rss, queuedBytesMost, acknowledged, answered, caughtUp } = what;
+  const rates = ({ before, away, after, later }: Outage["answered"]): string =>
+    `${before}/s before, ${away}/s meanwhile, ${after}/s in the 10 s after, ${later}/s in the next 10 s`;
   console.log(
     [
       title,
       `  memory        ${rss.before} MiB before, ${rss.most} MiB at most, ${rss.after} MiB at the end`,
+      `  queued        ${(queuedBytesMost / 2 ** 20).toFixed(1)} MiB at most`,
       `  acknowledged  ${rates(acknowledged)}`,
       `  answered      ${rates(answered)}`,
       `  caught up     acknowledged ${Math.round(caughtUp.acknowledgedMs)} ms after its return, ` +
         `answered ${Math.round(caughtUp.answeredMs)} ms after`,
     ].join("\n"),
   );
+}
+
+/** It goes on as before, at the latest 10 s after the server's return. */
+function expectThroughputBack({ acknowledged, answered }: Outage): void {
+  for (const { before, later } of [acknowledged, answered])
+    expect(later).toBeGreaterThanOrEqual(0.9 * before);
 }
 
 test("Kafka is away for a minute: the gateway holds back, and nothing is lost", async () => {
@@ -41,6 +53,9 @@ test("Kafka is away for a minute: the gateway holds back, and nothing is lost", 
   const findings = await stage.check();
   show("Kafka away for 60 s; memory of the gateway", what);
   expectNothingWrong(findings);
+  expectThroughputBack(what);
+  expect(what.queuedBytesMost).toBeGreaterThan(QUEUE_BYTES); // it was met
+  expect(what.queuedBytesMost).toBeLessThan(QUEUE_BYTES + options.devices.count * READ_BYTES_MAX);
   expect(what.rss.most - what.rss.before).toBeLessThan(4 * QUEUE_MIB);
 });
 
@@ -57,5 +72,6 @@ test("Redis is away for a minute, and new devices come: the engine holds back, a
   const findings = await stage.check();
   show("Redis away for 60 s; memory of the engine", what);
   expectNothingWrong(findings);
+  expectThroughputBack(what);
   expect(what.rss.most - what.rss.before).toBeLessThan(4 * QUEUE_MIB);
 });
