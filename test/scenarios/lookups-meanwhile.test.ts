@@ -52,7 +52,7 @@ async function open() {
     "/traces/{id}": "0".repeat(31) + "1",
   };
   const pathOf = (path: string): string =>
-    path.replace(/\{(\w+)\}/g, (whole, name: string, at: number) =>
+    path.replace(/\{(\w+)\}/g, (whole: string, name: string, at: number) =>
       encodeURIComponent(values[path.slice(0, at) + whole] ?? values[name] ?? ""),
     );
   const ask = async (path: string): Promise<string> => {
