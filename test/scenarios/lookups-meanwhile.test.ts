@@ -67,7 +67,9 @@ async function open() {
     .filter((route) => isStream(route) || route.method === "GET")
     .map(({ path }) => path);
   const askAll = async (): Promise<Record<string, string>> =>
-    Object.fromEntries(await Promise.all(paths.map(async (path) => [path, await ask(path)])));
+    Object.fromEntries(
+      await Promise.all(paths.map(async (path) => [path, await ask(path)] as const)),
+    );
   return { world, askAll };
 }
 

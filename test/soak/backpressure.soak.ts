@@ -7,11 +7,14 @@ const AWAY_MS = 60_000;
 const QUEUE_MIB = 64;
 const QUEUE_BYTES = QUEUE_MIB * 2 ** 20;
 
-/** 24 devices may have 86 MB without a PUBACK: a gateway that does not hold back queues all of it. */
+/**
+ * At a pace that engines keep up with. 24 devices may have 86 MB without a PUBACK, which takes them 54 s: a
+ * gateway that does not hold back queues all of it.
+ */
 const options: StageOptions = {
   servers: { brokers: 1 },
   processes: { gateway: 1, engine: 1, dispatcher: 1 },
-  devices: { count: 24, paceMs: 250, windowMax: 60, patienceMs: 600_000, ballastBytes: 60_000 },
+  devices: { count: 24, paceMs: 900, windowMax: 60, patienceMs: 600_000, ballastBytes: 60_000 },
   partitions: 8,
 };
 
@@ -50,6 +53,7 @@ test("Kafka is away for a minute: the gateway holds back, and nothing is lost", 
     awayMs: AWAY_MS,
     watched: stage.processes.of("gateway"),
   });
+  await stage.untilDecided();
   const findings = await stage.check();
   show("Kafka away for 60 s; memory of the gateway", what);
   expectNothingWrong(findings);
@@ -69,6 +73,7 @@ test("Redis is away for a minute, and new devices come: the engine holds back, a
     awayMs: AWAY_MS,
     watched: stage.processes.of("engine"),
   });
+  await stage.untilDecided();
   const findings = await stage.check();
   show("Redis away for 60 s; memory of the engine", what);
   expectNothingWrong(findings);
