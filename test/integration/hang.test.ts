@@ -10,7 +10,11 @@ import {
 import { kafkaForTests, redisForTests } from "../support/servers/find.ts";
 import { until } from "../support/until.ts";
 
-/** A process whose event loop hangs ends itself, and the input that it hung on is found out. */
+/**
+ * A process whose event loop hangs ends itself, and the input that it hung on is found out.
+ *
+ * Attacks: D1 and D2 of watchdog.ts.
+ */
 
 const STALL_MS_MAX = 1_500;
 /** Exit code of a process that hung. */

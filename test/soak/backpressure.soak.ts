@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import { type Outage, outage } from "../chaos/outage.ts";
 import { expectNothingWrong, Stage, type StageOptions } from "../chaos/stage.ts";
 
+/** Attacks: W4 of events-writer.ts. */
+
 const AWAY_MS = 60_000;
 /** What may wait for the log in a process (docs/architecture.md, section 6). */
 const QUEUE_MIB = 64;
