@@ -16,14 +16,13 @@ export interface Place {
   process: MillraceProcess;
 }
 
-/** A process ends in time, or is told to end at once: 8 s is what the product gives itself. */
-const STOP_MS_MAX = 15_000;
+/** A process ends in time: 20 s is what the product gives itself. */
+const STOP_MS_MAX = 30_000;
 const STARTS_MAX = 5;
+/** Where brokers have just come back, a group of its own may have no coordinator for a while. */
+const START_MS_MAX = 120_000;
 
 /** The processes of an installation, in turn on the two sides of the network. */
-/** Where brokers have just come back, a group of its own may have no coordinator for a while. */
-const READY_MS_MAX = 120_000;
-
 export class Processes {
   readonly #installation: TestInstallation;
   readonly #servers: Servers;
@@ -90,7 +89,7 @@ export class Processes {
       const next = this.#installation.launch({ role: place.role, args: place.args });
       place.process = next;
       try {
-        return await next.ready(READY_MS_MAX);
+        return await next.started(START_MS_MAX);
       } catch (error) {
         if (next.exitCode === undefined || attempt === STARTS_MAX) throw error;
         console.log(`${place.role} gave up its start:\n${next.output.trim()}`);
@@ -112,6 +111,19 @@ export class Processes {
     await until(() => process.exitCode !== undefined, STOP_MS_MAX);
     if (process.exitCode !== 0) bad.push(`${role} ${process.pid} ended with ${process.exitCode}`);
     await wayToGateway?.close();
+  }
+
+  /** How they stand, and how far they are behind, for a failure's report. */
+  async states(): Promise<string> {
+    const running = this.places.filter(({ process }) => process.exitCode === undefined);
+    const states = running.map(async ({ role, side, process }) => {
+      const paths = ["/readyz", "/metrics"];
+      const [ready = "", metrics = ""] = await Promise.all(paths.map((path) => process.text(path)));
+      const told = /^millrace_\w+_(lag|lag_age_\w+|partitions|claims_total|effects_\w+)\{.*/gm;
+      const lags = Array.from(metrics.matchAll(told), ([line]) => line);
+      return [`--- ${role} ${process.pid} on ${side}`, ready, ...lags].join("\n");
+    });
+    return (await Promise.all(states)).join("\n");
   }
 
   /** What they wrote, for a failure's report. */

@@ -60,12 +60,13 @@ export class Stage {
     const servers = await Servers.start(options.servers);
     onTestFinished(() => servers.stop());
     const { partitions } = options;
-    const installation = clusterInstallation(flows, {
+    const urls = {
       kafka: servers.kafkaUrl("A"),
       redis: servers.redisUrl("A"),
       brokers: servers.brokers.length,
       partitions,
-    });
+    };
+    const installation = clusterInstallation(flows, urls, { MILLRACE_LOG_LEVEL: "debug" });
     const processes = new Processes(installation, servers);
     onTestFinished(({ task }) => {
       if (task.result?.state === "fail") console.error(processes.output);
@@ -97,7 +98,8 @@ export class Stage {
         const [events = 0, commands = 0] = before[at] ?? [];
         return acknowledged < events + MORE || answered < commands + MORE;
       });
-    await until(() => waiting().length === 0, GOES_ON_MS_MAX).catch(() => {
+    await until(() => waiting().length === 0, GOES_ON_MS_MAX).catch(async () => {
+      console.error(await this.processes.states());
       const states = waiting().map(
         ({ name, events, acknowledged, answered }) =>
           `${name}: ${events.length} published, ${acknowledged} acknowledged, ${answered} answered`,

@@ -60,9 +60,9 @@ export class MillraceProcess {
 
   #read(text: string): void {
     this.output += text;
-    const ready = /^millrace ready (.*)$/m.exec(this.output)?.[1];
-    this.mqtt = /mqtt=(\S+)/.exec(ready ?? "")?.[1] ?? "";
-    this.http = /http=(\S+)/.exec(ready ?? "")?.[1] ?? "";
+    const started = /^millrace (?:ready|started, but not ready:) (.*)$/m.exec(this.output)?.[1];
+    this.mqtt = /mqtt=(\S+)/.exec(started ?? "")?.[1] ?? "";
+    this.http = /http=(\S+)/.exec(started ?? "")?.[1] ?? "";
   }
 
   /** What it logged, but for the lines that a program writes for people. */
@@ -75,13 +75,23 @@ export class MillraceProcess {
     return this.get("/readyz");
   }
 
-  async ready(waitMs = 40_000): Promise<void> {
+  /** It serves; perhaps its partitions are being claimed. */
+  async started(waitMs = 40_000): Promise<void> {
     await until(() => {
       if (this.exitCode !== undefined) throw new Error(`it ended: ${this.output}`);
       return this.http !== "";
     }, waitMs).catch((error: unknown) => {
       throw new Error(`${String(error)}\n${this.output}`);
     });
+  }
+
+  async ready(): Promise<void> {
+    await this.started();
+    const isReady = async (): Promise<boolean> => {
+      const answer = await fetch(`${this.http}/readyz`);
+      return answer.ok;
+    };
+    await until(isReady);
   }
 
   get pid(): number {
@@ -103,6 +113,14 @@ export class MillraceProcess {
     if (this.exitCode === undefined) this.#child.kill("SIGTERM");
     await until(() => this.exitCode !== undefined, 30_000);
     return this.exitCode ?? null;
+  }
+
+  /** What it answers, whatever the status. */
+  async text(path: string): Promise<string> {
+    return await fetch(`${this.http}${path}`).then(
+      (response) => response.text(),
+      (error: unknown) => String(error),
+    );
   }
 
   async get<T>(path: string): Promise<T> {
