@@ -30,7 +30,7 @@ const CALM_MS = 15_000;
 const AFTER_MS = 10_000;
 const LOOK_MS = 50;
 const QUEUED_LOOK_MS = 200;
-const CAUGHT_UP_MS_MAX = 120_000;
+const CAUGHT_UP_MS_MAX = 600_000;
 
 /**
  * Takes a server away under load, and back.
