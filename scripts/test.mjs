@@ -13,8 +13,11 @@ import { runVitest } from "./lib/vitest.mjs";
 const filters = process.argv.slice(2);
 
 await main(async () => {
+  const startedAt = performance.now();
   const tally = new Tally();
   await counted(tally, () => testAll(tally));
+  const seconds = Math.round((performance.now() - startedAt) / 1_000);
+  console.log(`took ${Math.floor(seconds / 60)} min ${seconds % 60} s`);
   return tally.close();
 });
 

@@ -53,8 +53,10 @@ async function makeFaults(
       chosen.map(async (name) => {
         await sleep(random.between(0, APART_MS));
         console.log(`${seconds(startedAt)} ${name}`);
-        await (processFaults[name] ?? serverFaults[name])?.(scene);
-        made.push(name);
+        const fault = processFaults[name] ?? serverFaults[name];
+        const what = await fault?.(scene);
+        if (what === "not made") console.log(`${seconds(startedAt)} ${name}: not made`);
+        else made.push(name);
       }),
     );
     const mendedAt = performance.now();

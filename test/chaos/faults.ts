@@ -14,8 +14,12 @@ export interface Scene {
   readonly random: Random;
 }
 
-/** Something that goes wrong and, by the end of it, is mended again. */
-export type Fault = (scene: Scene) => Promise<void>;
+/**
+ * Something that goes wrong and, by the end of it, is mended again.
+ *
+ * @returns "not made" where the scene has nothing that it could harm
+ */
+export type Fault = (scene: Scene) => Promise<"not made" | void>;
 
 /** Longer than the group session of 6 s, so that the partitions move meanwhile. */
 const SUSPENDED_MS = [7_500, 11_000] as const;
@@ -92,13 +96,10 @@ function onWayToRedis(harm: (way: Way) => void): Fault {
 }
 
 function onWayToGateway(harm: (way: Way) => void): Fault {
-  return ({ processes, random }) => {
+  return async ({ processes, random }) => {
     const { wayToGateway } = random.pick<Place>(processes.of("gateway"));
-    return during(
-      random.between(...CUT_MS),
-      wayToGateway === undefined ? [] : [wayToGateway],
-      harm,
-    );
+    if (wayToGateway === undefined) return "not made";
+    return await during(random.between(...CUT_MS), [wayToGateway], harm);
   };
 }
 
@@ -144,7 +145,7 @@ export const serverFaults: Readonly<Record<string, Fault>> = {
   }),
   "broker: its disk is full": async ({ servers, random }) => {
     const broker = servers.brokers.at(-1);
-    if (servers.disk === undefined || broker === undefined) return;
+    if (servers.disk === undefined || broker === undefined) return "not made";
     servers.disk.fill();
     await sleep(random.between(2_000, 8_000));
     servers.disk.free();

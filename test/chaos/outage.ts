@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Scrape } from "../support/scrape.ts";
 import { until } from "../support/until.ts";
 import type { Place } from "./processes.ts";
 import type { Stage } from "./stage.ts";
@@ -8,7 +9,9 @@ import type { Stage } from "./stage.ts";
 export interface Outage {
   /** Memory of the processes that were watched, in MiB: before, at most, and at the end. */
   readonly rss: { readonly before: number; readonly most: number; readonly after: number };
-  /** Events a second: before, while the server was away, and in the 10 s after. */
+  /** What waited for the log in one of them, in bytes, at most, as far as it was seen. */
+  readonly queuedBytesMost: number;
+  /** Events a second: before, while the server was away, in the 10 s after, and in the 10 s after those. */
   readonly acknowledged: Rates;
   /** The same of commands. */
   readonly answered: Rates;
@@ -20,12 +23,14 @@ interface Rates {
   readonly before: number;
   readonly away: number;
   readonly after: number;
+  readonly later: number;
 }
 
 const CALM_MS = 15_000;
 const AFTER_MS = 10_000;
 const LOOK_MS = 50;
-const CAUGHT_UP_MS_MAX = 120_000;
+const QUEUED_LOOK_MS = 200;
+const CAUGHT_UP_MS_MAX = 600_000;
 
 /**
  * Takes a server away under load, and back.
@@ -49,6 +54,7 @@ export async function outage(
   const watching = setInterval(() => {
     most = Math.max(most, rssOf(parts.watched));
   }, LOOK_MS);
+  const queued = new Queued(parts.watched);
   await parts.away();
   parts.meanwhile?.();
   const away = await rates(stage, () => sleep(parts.awayMs));
@@ -56,6 +62,7 @@ export async function outage(
   const backAt = performance.now();
   const published = stage.devices.map(({ events }) => events.length);
   const after = await rates(stage, () => sleep(AFTER_MS));
+  const later = await rates(stage, () => sleep(AFTER_MS));
   const all = (what: "acknowledgedAt" | "answeredAt"): Promise<number> =>
     caughtUp(stage, published, what).then((at) => Math.max(0, at - backAt));
   const acknowledgedMs = await all("acknowledgedAt");
@@ -63,8 +70,9 @@ export async function outage(
   clearInterval(watching);
   return {
     rss: { before: rssBefore, most, after: rssOf(parts.watched) },
-    acknowledged: pick("acknowledged", before, away, after),
-    answered: pick("answered", before, away, after),
+    queuedBytesMost: await queued.stop(),
+    acknowledged: pick("acknowledged", [before, away, after, later]),
+    answered: pick("answered", [before, away, after, later]),
     caughtUp: { acknowledgedMs, answeredMs },
   };
 }
@@ -97,8 +105,38 @@ async function rates(stage: Stage, during: () => Promise<void>): Promise<Counts>
   };
 }
 
-function pick(of: keyof Counts, before: Counts, away: Counts, after: Counts): Rates {
-  return { before: before[of], away: away[of], after: after[of] };
+type Spans = readonly [before: Counts, away: Counts, after: Counts, later: Counts];
+
+function pick(of: keyof Counts, [before, away, after, later]: Spans): Rates {
+  return { before: before[of], away: away[of], after: after[of], later: later[of] };
+}
+
+/** Looks at what waits for the log, as the processes themselves tell it. */
+class Queued {
+  readonly #looking: Promise<void>;
+  #most = 0;
+  #stopped = false;
+
+  constructor(places: readonly Place[]) {
+    this.#looking = this.#look(places);
+  }
+
+  async #look(places: readonly Place[]): Promise<void> {
+    while (!this.#stopped) {
+      for (const { process } of places) {
+        const response = await fetch(`${process.http}/metrics`);
+        const scrape = new Scrape(await response.text());
+        this.#most = Math.max(this.#most, scrape.sum("millrace_events_queued_bytes"));
+      }
+      await sleep(QUEUED_LOOK_MS);
+    }
+  }
+
+  async stop(): Promise<number> {
+    this.#stopped = true;
+    await this.#looking;
+    return this.#most;
+  }
 }
 
 /** In MiB; of processes that ended, nothing. */

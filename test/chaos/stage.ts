@@ -2,10 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
 import { clusterInstallation } from "../support/millrace.ts";
+import { Scrape } from "../support/scrape.ts";
 import { until } from "../support/until.ts";
 import { check, type Findings } from "./checker.ts";
 import { type DeviceOptions, LedgerDevice } from "./device.ts";
-import { Processes, type Role } from "./processes.ts";
+import { type Place, Processes, type Role } from "./processes.ts";
 import { Servers, type ServersOptions } from "./servers.ts";
 
 const flows = fileURLToPath(new URL("flows", import.meta.url));
@@ -30,6 +31,9 @@ const ROOMS = 5;
 const PATIENCE_MS = 5_000;
 /** Levels expire after 3 s, and timers of 2 s fire. */
 const SETTLES_MS = 5_000;
+/** By then engines have asked anew where the log ends. */
+const LAG_KNOWN_MS = 6_000;
+const DECIDED_MS_MAX = 300_000;
 
 /** An installation of its own on servers of its own, and devices that work with it. */
 export class Stage {
@@ -56,10 +60,13 @@ export class Stage {
     const servers = await Servers.start(options.servers);
     onTestFinished(() => servers.stop());
     const { partitions } = options;
-    const urls = { kafka: servers.kafkaUrl("A"), redis: servers.redisUrl("A") };
-    const sizes = { brokers: servers.brokers.length, partitions };
-    const env = { MILLRACE_LOG_LEVEL: "debug" };
-    const installation = clusterInstallation(flows, { ...urls, ...sizes }, env);
+    const urls = {
+      kafka: servers.kafkaUrl("A"),
+      redis: servers.redisUrl("A"),
+      brokers: servers.brokers.length,
+      partitions,
+    };
+    const installation = clusterInstallation(flows, urls, { MILLRACE_LOG_LEVEL: "debug" });
     const processes = new Processes(installation, servers);
     onTestFinished(({ task }) => {
       if (task.result?.state === "fail") console.error(processes.output);
@@ -108,6 +115,23 @@ export class Stage {
     // What never came, the checker names.
     await until(() => this.devices.every(isAnswered), GOES_ON_MS_MAX).catch(() => {});
     await sleep(SETTLES_MS);
+  }
+
+  /**
+   * Resolves when engines have decided all that the log has, as they say themselves: where devices say more
+   * than engines keep up with, rooms are behind when the last command has come.
+   */
+  async untilDecided(): Promise<void> {
+    await this.comesToRest();
+    await sleep(LAG_KNOWN_MS);
+    const lagOf = async ({ process }: Place): Promise<number> => {
+      const response = await fetch(`${process.http}/metrics`);
+      return new Scrape(await response.text()).sum("millrace_engine_lag");
+    };
+    await until(async () => {
+      const lags = await Promise.all(this.processes.of("engine").map(lagOf));
+      return lags.every((lag) => lag === 0);
+    }, DECIDED_MS_MAX);
   }
 
   /** Ends the processes in order, and compares the log with the devices' ledgers. */

@@ -10,6 +10,14 @@ import type {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { until } from "../support/until.ts";
 
+/**
+ * Attacks: W1 of events-writer.ts; K1 of appender.ts; G1, G2, G3 and G4 of subscription.ts; T5 of
+ * tenure.ts.
+ *
+ * Attacks: W1 of events-writer.ts; K1 of appender.ts; G1, G2, G3 and G4 of subscription.ts; T5 of
+ * tenure.ts.
+ */
+
 /** A log's servers, and how to reach them as another process would. */
 export interface LogUnderTest {
   open(): Promise<Opened>;

@@ -12,6 +12,8 @@ import type {
 } from "@millrace/shared/ports/state-store";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
+/** Attacks: I4 of position.ts; S2 of committer.ts. */
+
 /** A store's server, and how to reach it as another process would. */
 export interface StoreUnderTest {
   open(): Promise<StateStore>;

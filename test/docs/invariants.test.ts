@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { root } from "../tidy/source-files.ts";
 import { invariantRows } from "./invariant-rows.ts";
@@ -31,6 +31,25 @@ function namedIn(file: string): readonly string[] {
   );
 }
 
+/** What a test says that it attacks: `Attacks: T1 and T4 of tenure.ts; S1 of committer.ts.` */
+const attacks = /Attacks: (.*?\.ts)\.\s/;
+const attacked = /\b([A-Z]\d+(?:(?:, | and )[A-Z]\d+)*) of ([\w-]+\.ts)/g;
+
+/** Each invariant that a test says it attacks, as `test: file number`. */
+function attackedInTests(): readonly string[] {
+  const files = globSync(["test/**/*.ts", "packages/*/src/**/*.ts"], { cwd: root });
+  return files
+    .filter((file) => /\.(test|suite|soak)\.ts$/.test(file))
+    .flatMap((file) => {
+      // It may go over several lines of a comment.
+      const lines = readFileSync(join(root, file), "utf8").replaceAll("\n * ", " ");
+      const [, said = ""] = attacks.exec(lines) ?? [];
+      return [...said.matchAll(attacked)].flatMap(([, numbers = "", of = ""]) =>
+        numbers.split(/, | and /).map((number) => `${file}: ${of} ${number}`),
+      );
+    });
+}
+
 /** Cells of the rows under "What is promised", without those that rule it. */
 function promises(): readonly (readonly string[])[] {
   const text = readFileSync(join(root, "docs/reliability.md"), "utf8");
@@ -57,6 +76,14 @@ describe("the invariants of docs/architecture.md", () => {
       ({ attackedBy }) => !/^the same|none of its own|\.\.\//.test(attackedBy),
     );
     expect(silent).toEqual([]);
+  });
+
+  test("are named by the tests that attack them, and by no others", () => {
+    const linked = rows.flatMap(({ invariant, tests }) =>
+      tests.map((test) => `${test}: ${basename(invariant)}`),
+    );
+    expect([...attackedInTests()].sort()).toEqual([...new Set(linked)].sort());
+    expect(linked.length).toBeGreaterThan(80);
   });
 
   test.each(["README.md", ...globSync("docs/**/*.md", { cwd: root }).sort()])(

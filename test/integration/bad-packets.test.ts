@@ -8,6 +8,8 @@ import { until } from "../support/until.ts";
 /**
  * Bytes that are no MQTT, or MQTT that may not be, end the connection that they come on and no other;
  * the log says why, and the counters count it.
+ *
+ * Attacks: C3 of connection.ts.
  */
 
 const flows = fileURLToPath(new URL("flows/counting", import.meta.url));

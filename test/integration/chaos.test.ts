@@ -1,6 +1,8 @@
 import { test } from "vitest";
 import { chaos } from "../chaos/chaos.ts";
 
+/** Attacks: W2 of events-writer.ts; T4 of tenure.ts; J2 of journal-writer.ts. */
+
 test("a minute of chaos on one broker: nothing acknowledged is lost or doubled", async () => {
   await chaos({
     seed: 1,

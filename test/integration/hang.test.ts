@@ -10,7 +10,11 @@ import {
 import { kafkaForTests, redisForTests } from "../support/servers/find.ts";
 import { until } from "../support/until.ts";
 
-/** A process whose event loop hangs ends itself, and the input that it hung on is found out. */
+/**
+ * A process whose event loop hangs ends itself, and the input that it hung on is found out.
+ *
+ * Attacks: D1 and D2 of watchdog.ts.
+ */
 
 const STALL_MS_MAX = 1_500;
 /** Exit code of a process that hung. */
@@ -85,6 +89,35 @@ describe("a process that hangs on an input", () => {
 
     const third = await installation.start();
     await until(async () => (await rejections(third)).length > 0);
+    expect(await rejections(third)).toMatchObject([{ code: "poison", cause: { offset } }]);
+    await say(third, things);
+    await until(async () => String(await counts(third, things)) === String(all(2)));
+    expect(await third.stop()).toBe(0);
+  }, 90_000);
+
+  test("embedded, and runs out of memory long before it counts as hung: the third one rejects the input", async () => {
+    const allocating = new URL("../support/allocating.mjs", import.meta.url).href;
+    const small = { NODE_OPTIONS: `--max-old-space-size=256 --import ${allocating}` };
+    const installation = embeddedInstallation(flows, small);
+    const first = await installation.start();
+    await say(first, things);
+    const culprit = new CountingDevice("culprit");
+    await culprit.connect(first.mqtt);
+    const event = JSON.stringify({ allocate: "without end" });
+    await culprit.publish("hang/t3/ok", event).catch(() => {});
+    await ended(first);
+    expect(first.output).toContain("JavaScript heap out of memory");
+    expect(hangOf(first)).toBeUndefined();
+
+    const second = installation.launch();
+    await ended(second);
+    expect(second.output).toContain("JavaScript heap out of memory");
+    const inHand = lineOf(second, "the last owner ended with an input in hand");
+    expect(inHand).toMatchObject({ times: 1 });
+
+    const third = await installation.start();
+    await until(async () => (await rejections(third)).length > 0);
+    const offset = inHand?.["offset"] as number;
     expect(await rejections(third)).toMatchObject([{ code: "poison", cause: { offset } }]);
     await say(third, things);
     await until(async () => String(await counts(third, things)) === String(all(2)));

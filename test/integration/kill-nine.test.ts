@@ -4,6 +4,8 @@ import { clusterInstallation, embeddedInstallation } from "../support/millrace.t
 import { kafkaForTests, redisForTests } from "../support/servers/find.ts";
 import { killNine } from "./kill-nine.ts";
 
+/** Attacks: W3 of events-writer.ts; T1 and T4 of tenure.ts. */
+
 const flows = fileURLToPath(new URL("flows/counting", import.meta.url));
 
 describe("kill -9 of the whole process after a PUBACK, five times", () => {

@@ -18,6 +18,8 @@ import {
   startRedisCluster,
 } from "../support/servers/redis.ts";
 
+/** Attacks: A1 of topics.ts. */
+
 describe("a Kafka that a test starts for itself", () => {
   let kafka: KafkaServer;
   beforeAll(async () => {

@@ -5,7 +5,11 @@ import { newDataFolder } from "../support/servers/run-folder.ts";
 import { startRedis } from "../support/servers/redis.ts";
 import { until } from "../support/until.ts";
 
-/** Servers that could lose what was acknowledged are refused, with the risk and the word that accepts it. */
+/**
+ * Servers that could lose what was acknowledged are refused, with the risk and the word that accepts it.
+ *
+ * Attacks: A2 of topics.ts.
+ */
 
 async function refusalOf(servers: { kafka: string; redis: string }, allow: string) {
   const flows = newDataFolder("flows");

@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { Process, simulate, type World } from "../support/world.ts";
 
-/** One event that many flows hear of, with more to write down than one append takes. */
+/**
+ * One event that many flows hear of, with more to write down than one append takes.
+ *
+ * Attacks: T3 of tenure.ts; J2 and J3 of journal-writer.ts.
+ */
 
 const FLOWS = 200;
 

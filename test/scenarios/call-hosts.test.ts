@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { doorFlow, faultFlow, openCalls as open } from "../support/door.ts";
 
-/** Hosts that are slow, fail, or are not allowed; and the secrets that calls carry to them. */
+/**
+ * Hosts that are slow, fail, or are not allowed; and the secrets that calls carry to them.
+ *
+ * Attacks: H3 and H4 of calls.ts.
+ */
 
 const doors = (count: number) => Array.from({ length: count }, (_, n) => `d${n + 1}`);
 

@@ -5,7 +5,11 @@ import { describe, expect, test } from "vitest";
 import { newDispatcher } from "../support/dispatched-world.ts";
 import { doorFlow, faultFlow, json, openCalls as open } from "../support/door.ts";
 
-/** Calls that outlive the dispatcher that began them (U1, H1). */
+/**
+ * Calls that outlive the dispatcher that began them.
+ *
+ * Attacks: U1, U2 and U3 of under-way.ts; H1 of calls.ts.
+ */
 
 const id = "default/door/d1/0/1/0";
 const done = "xstate.done.actor.ask";

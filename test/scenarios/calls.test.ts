@@ -2,7 +2,11 @@ import type { HttpFailureReason } from "@millrace/shared/ports/http-client";
 import { describe, expect, test } from "vitest";
 import { doorFlow, faultFlow, json, openCalls as open } from "../support/door.ts";
 
-/** Calls on their way to hosts and back, by the invariants of the dispatcher (U1 to U3, H1 to H4). */
+/**
+ * Calls on their way to hosts and back.
+ *
+ * Attacks: U2 and U3 of under-way.ts.
+ */
 
 const id = "default/door/d1/0/1/0";
 const done = "xstate.done.actor.ask";

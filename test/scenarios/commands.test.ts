@@ -3,7 +3,11 @@ import { describe, expect, test } from "vitest";
 import { DispatchedWorld } from "../support/dispatched-world.ts";
 import type { World } from "../support/world.ts";
 
-/** Commands on their way to devices, by the invariants of the dispatcher (C1 to C4). */
+/**
+ * Commands on their way to devices.
+ *
+ * Attacks: U1, U2 and U3 of under-way.ts; C1 and C2 of commands.ts.
+ */
 
 /** What becomes of each command is heard, and kept in the context. */
 const attentive = `

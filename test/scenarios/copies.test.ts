@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { simulate } from "../support/world.ts";
 
-/** An event of one thing that an instance with another key hears of, in another partition. */
+/**
+ * An event of one thing that an instance with another key hears of, in another partition.
+ *
+ * Attacks: P2 of event-record.ts.
+ */
 
 const flow = `
 flow: room

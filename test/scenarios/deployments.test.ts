@@ -5,7 +5,11 @@ import { defaultEngineOptions } from "@millrace/engine/runtime/options";
 import { describe, expect, test } from "vitest";
 import { type Deployed, simulate, type World } from "../support/world.ts";
 
-/** A flow over several things: roles, bound to things by deployments. */
+/**
+ * A flow over several things: roles, bound to things by deployments.
+ *
+ * Attacks: T3 of tenure.ts.
+ */
 
 const pair = `
 flow: pair

@@ -6,7 +6,11 @@ import { HttpFailure } from "@millrace/shared/ports/http-client";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { HttpHost } from "../support/http-host.ts";
 
-/** The real HTTP client before real servers, with names that say now this and now that. */
+/**
+ * The real HTTP client before real servers, with names that say now this and now that.
+ *
+ * Attacks: H2 of calls.ts.
+ */
 
 const pem = (name: string): string =>
   readFileSync(new URL(`../support/tls/localhost.${name}`, import.meta.url), "utf8");

@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { simulate } from "../support/world.ts";
 
+/** Attacks: T2 of tenure.ts. */
+
 const motionLight = readFileSync(
   new URL("../../examples/motion-light.yaml", import.meta.url),
   "utf8",

@@ -8,7 +8,11 @@ import type { Topic } from "@millrace/shared/ports/event-log";
 import { describe, expect, test } from "vitest";
 import { simulate, type World } from "../support/world.ts";
 
-/** Schedules that the simulation meets once in thousands of seeds: others go on while a claim is made. */
+/**
+ * Schedules that the simulation meets once in thousands of seeds: others go on while a claim is made.
+ *
+ * Attacks: F2 of retention.ts.
+ */
 
 const flow = `
 flow: lamp

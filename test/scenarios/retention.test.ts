@@ -6,6 +6,8 @@ import type { EngineOptions } from "@millrace/engine/runtime/options";
 import { DispatchedWorld } from "../support/dispatched-world.ts";
 import type { World } from "../support/world.ts";
 
+/** Attacks: F1, F2 and F3 of retention.ts. */
+
 /** Journals that are made short all the time, where it is done once a day otherwise. */
 const hasty: Partial<EngineOptions> = {
   commitMs: 20,

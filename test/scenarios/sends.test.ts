@@ -1,7 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { DispatchedWorld } from "../support/dispatched-world.ts";
 
-/** Effects on other instances, and on other readers of the log. */
+/**
+ * Effects on other instances, and on other readers of the log.
+ *
+ * Attacks: P2 of event-record.ts.
+ */
 
 const window = `
 flow: window

@@ -2,6 +2,8 @@ import { test } from "vitest";
 import { chaos } from "../chaos/chaos.ts";
 import { processFaults, serverFaults } from "../chaos/faults.ts";
 
+/** Attacks: K2 of appender.ts. */
+
 /** `--minutes N`; a seed that was printed comes back with MILLRACE_SOAK_SEED. */
 const minutes = Number(process.env["MILLRACE_SOAK_MINUTES"] ?? 15);
 const seed = Number(process.env["MILLRACE_SOAK_SEED"] ?? Date.now() % 1_000_000);

@@ -6,6 +6,8 @@ import { comesToRest, expectNothingLostOrDoubled, goesOn } from "./checker.ts";
 import { RovingDevice } from "./roving-device.ts";
 import { roles, Six } from "./six.ts";
 
+/** Attacks: W1 of events-writer.ts; G4 of subscription.ts; T1 and T2 of tenure.ts; J1 of journal-writer.ts. */
+
 const flows = fileURLToPath(new URL("../flows/counting", import.meta.url));
 const deviceCount = 12;
 

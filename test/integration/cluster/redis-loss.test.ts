@@ -12,6 +12,8 @@ import { until } from "../../support/until.ts";
 import { comesToRest, expectNothingLostOrDoubled, goesOn, machinesOf } from "./checker.ts";
 import { RovingDevice } from "./roving-device.ts";
 
+/** Attacks: I4 of position.ts; S1 of committer.ts; E1 and E2 of session-entries.ts. */
+
 const flows = fileURLToPath(new URL("../flows/counting", import.meta.url));
 
 interface Opened {

@@ -551,6 +551,13 @@ export const mutants: readonly Mutant[] = [
     noticedBy: { test: `${scenarios}/journal-bound.test.ts` },
   },
   {
+    name: "two commits are under way at once",
+    file: `${engine}/committer.ts`,
+    snippet: "    this.#busy = true;\n",
+    replacement: "",
+    noticedBy: { test: `${engine}/committer.test.ts` },
+  },
+  {
     name: "a signal is applied as often as it comes",
     file: `${shared}/core/decide/signal.ts`,
     snippet: 'if (instance?.ids?.includes(input.id)) return ignored("repeat");',

@@ -12,7 +12,7 @@ import { allowAll } from "@millrace/shared/policy/authorize";
 import { messageOf } from "@millrace/shared/errors/operational";
 import type { Tracer } from "@millrace/shared/ports/tracer";
 import { sleep, systemClock } from "@millrace/shared/ports/clock";
-import { takeHungOn } from "../watchdog/hung-on.ts";
+import { takeHungOn } from "../watchdog/take-hung-on.ts";
 import type { Config } from "../config/settings.ts";
 import { FlowFolder } from "./flow-folder.ts";
 import { startHealthServer } from "./health-server.ts";

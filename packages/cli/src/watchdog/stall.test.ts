@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { Stall } from "./stall.ts";
 
+/** Attacks: D2 of watchdog.ts. */
+
 /** Checks every 10 ms, with a tick between them or none; at 0 there is one. */
 function checks(...times: readonly (readonly [atMs: number, tick?: "tick"])[]): number[] {
   const stall = new Stall(10, 0, 0);

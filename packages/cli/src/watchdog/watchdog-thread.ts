@@ -4,6 +4,8 @@ import { InHand, type InputInHand } from "@millrace/engine/runtime/in-hand";
 import type { ErrorFacts } from "@millrace/shared/errors/catalogue";
 import { messageOf } from "@millrace/shared/errors/operational";
 import { exitCodes } from "../client/client.ts";
+import { leaveHungOn } from "./hung-on.ts";
+import { watchLongInputs } from "./long-input.ts";
 import { MainThread } from "./main-thread.ts";
 import { Stall } from "./stall.ts";
 import { DEBUGGED, TICKS, type Watched } from "./watchdog.ts";
@@ -16,6 +18,7 @@ type Hang = ErrorFacts["PROCESS-001"];
 /** How long the main thread may take to say where it is, and to end. */
 const ANSWER_MS_MAX = 1_000;
 
+if (watched.folder !== undefined) watchLongInputs(watched.inHand, watched.folder);
 let stall = begin();
 const checks = setInterval(check, checkMs);
 
@@ -54,11 +57,8 @@ async function tell(
   at: readonly string[] | undefined,
 ): Promise<void> {
   const { logLevel, role, isTerminal, folder } = watched;
-  // Loaded when they are needed, which is never as a rule: they are half of what the thread would take.
-  const [{ createLogger }, { leaveHungOn }] = await Promise.all([
-    import("../compose/logger.ts"),
-    import("./hung-on.ts"),
-  ]);
+  // Loaded when it is needed, which is never as a rule: it is half of what the thread would take.
+  const { createLogger } = await import("../compose/logger.ts");
   const line = createLogger(logLevel, role, isTerminal);
   const next = nextOf(inHand, folder);
   const facts: Hang = { stalledMs: Math.round(stalledMs), ...inHand, at, next };

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { CallHosts } from "./call-hosts.ts";
 
+/** Attacks: H2 of calls.ts. */
+
 function allows(entries: readonly string[], url: string): boolean {
   return new CallHosts(entries).allowsUrl(new URL(url));
 }

@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { CommandOutcome } from "@millrace/shared/peer/gateways";
 import { AppliedEffects } from "./applied-effects.ts";
 
+/** Attacks: L1 and L2 of applied-effects.ts. */
+
 const delivered: CommandOutcome = { outcome: "delivered" };
 
 function counting(outcomes: CommandOutcome[]): {

@@ -3,6 +3,8 @@ import { Deliveries } from "./deliveries.ts";
 import type { Message } from "./message.ts";
 import type { Copy, Subscriber, Subscription } from "./subscriber.ts";
 
+/** Attacks: D1 and D2 of delivery.ts. */
+
 /** A subscriber that keeps its copies, for the test to answer. */
 class Listener implements Subscriber {
   readonly copies: Copy[] = [];

@@ -2,6 +2,8 @@ import { TopicTrie } from "@millrace/shared/mqtt/topic-trie";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
+/** Attacks: T1, T2, T3 and T4 of topic-trie.ts. */
+
 /** The rule of the standard (4.7) in its plainest form. */
 function matches(filter: string, topic: string): boolean {
   if (topic.startsWith("$") && /^[+#]/.test(filter)) return false;

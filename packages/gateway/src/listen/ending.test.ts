@@ -8,6 +8,8 @@ import { MemoryBroker } from "./testing/memory-broker.ts";
 import { closeGateways, openGateway, until } from "./testing/open-gateway.ts";
 import { publishPacket, RawClient } from "./testing/raw-client.ts";
 
+/** Attacks: W4 of events-writer.ts; C1 and C2 of connection.ts; H1 and H2 of handshake.ts; B4 of outbox.ts. */
+
 afterEach(closeGateways);
 
 const will = { topic: "gone", payload: Buffer.from("c is gone"), qos: 1 as const, retain: false };

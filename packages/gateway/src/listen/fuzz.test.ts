@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { closeGateways, type Gateway, openGateway, until } from "./testing/open-gateway.ts";
 import { publishPacket, RawClient } from "./testing/raw-client.ts";
 
+/** Attacks: C3 of connection.ts. */
+
 /** The same each time, but for `npm run soak -- hostile`. */
 const seed = Number(process.env["MILLRACE_TEST_HOSTILE_SEED"] ?? 1);
 

@@ -5,6 +5,8 @@ import { refuse } from "../admit/refusals.ts";
 import { closeGateways, openGateway, until } from "./testing/open-gateway.ts";
 import { publishPacket, RawClient } from "./testing/raw-client.ts";
 
+/** Attacks: C1 of connection.ts. */
+
 afterEach(closeGateways);
 
 describe("a client that connects", () => {

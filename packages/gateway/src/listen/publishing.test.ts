@@ -4,6 +4,8 @@ import { PublishRefused } from "./broker.ts";
 import { closeGateways, openGateway, until } from "./testing/open-gateway.ts";
 import { publishPacket, RawClient } from "./testing/raw-client.ts";
 
+/** Attacks: M1, M2, M3 and M4 of inbox.ts. */
+
 afterEach(closeGateways);
 
 describe("a QoS 1 publish", () => {

@@ -5,6 +5,8 @@ import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { afterEach, describe, expect, test } from "vitest";
 import { closeGateways, openGateway, until } from "./testing/open-gateway.ts";
 
+/** Attacks: O1 of outlet.ts. */
+
 const clients: MqttClient[] = [];
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.endAsync(true)));

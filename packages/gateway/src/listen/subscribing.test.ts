@@ -7,6 +7,8 @@ import type { Command } from "../deliver/message.ts";
 import { closeGateways, openGateway, until } from "./testing/open-gateway.ts";
 import { publishPacket, RawClient } from "./testing/raw-client.ts";
 
+/** Attacks: B1, B2, B3 and B4 of outbox.ts; O2 of outlet.ts. */
+
 afterEach(closeGateways);
 
 function command(more: Partial<Command> = {}): Command {

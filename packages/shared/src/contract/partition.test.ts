@@ -3,6 +3,8 @@ import { Partitioners } from "kafkajs";
 import { describe, expect, test } from "vitest";
 import { murmur2, partitionOf } from "./partition.ts";
 
+/** Attacks: P1 of partition.ts. */
+
 describe("the partition of a key", () => {
   test("is the one that Kafka's own partitioner finds", () => {
     const partitioner = Partitioners.DefaultPartitioner();

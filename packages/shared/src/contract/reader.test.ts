@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { JournalHeader } from "./journal-record.ts";
 import { JournalReader } from "./reader.ts";
 
+/** Attacks: R1, R2 and R3 of reader.ts. */
+
 const claim: JournalHeader = { v: 1, kind: "claim", n: 0 };
 const step = (e: number, n: number): JournalHeader => ({ v: 1, kind: "step", e, n });
 

@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 import { wholePacket } from "../packets.ts";
 import { FrameReader } from "./frame-reader.ts";
 
+/** Attacks: F1 and F2 of frame-reader.ts. */
+
 function refusedBy(bytes: number[], packetBytesMax = 1_000): string {
   const reader = new FrameReader();
   reader.push(Buffer.from(bytes));

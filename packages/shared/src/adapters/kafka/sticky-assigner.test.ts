@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { deal } from "./sticky-assigner.ts";
 
+/** Attacks: G3 of subscription.ts. */
+
 const partitions = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 describe("the assignment of partitions", () => {

@@ -8,6 +8,8 @@ import { ensureTopics } from "./topics.ts";
  *
  * What is decided on what a cluster says of itself. A real one is asked in test/integration/servers.test.ts
  * and unsafe-servers.test.ts.
+ *
+ * Attacks: A1 and A2 of topics.ts.
  */
 
 const names = ["millrace.events", "millrace.journal", "millrace.registry"];
