@@ -40,6 +40,8 @@ class World {
   readonly clock = new SimClock(1);
   readonly sessions = new LosableSessions(this.clock);
   readonly gateways = new Map<string, TestGateway>();
+  /** Those that live, and that the others have not yet heard of. */
+  readonly unheard = new Set<string>();
 
   async open(...names: readonly string[]): Promise<readonly TestGateway[]> {
     for (const name of names) {
@@ -59,13 +61,13 @@ class TestGateway {
   readonly trouble: string[] = [];
   #connections = 0;
 
-  constructor({ clock, sessions, gateways }: World, name: string) {
+  constructor({ clock, sessions, gateways, unheard }: World, name: string) {
     this.entries = new SessionEntries({
       gateway: { name, url: `ws://${name}` },
       sessions,
       clock,
       directory: {
-        knows: (other) => gateways.has(other),
+        knows: (other) => gateways.has(other) && !unheard.has(other),
         takeOver: (other, _ns, client, connection) =>
           gateways.get(other)?.letGo(client, connection),
       },
@@ -111,6 +113,19 @@ describe("a directory of sessions that was wiped", () => {
     await a.connect("dev");
     world.sessions.wipe();
     await b.connect("dev");
+    await world.clock.advance(SOON_MS);
+    expect([a.clients.size, b.clients.size]).toEqual([0, 1]);
+  });
+
+  test("does not do so either while the other gateway is not known yet (E2)", async () => {
+    const world = new World();
+    const [a, b] = (await world.open("a", "b")) as [TestGateway, TestGateway];
+    await a.connect("dev");
+    world.sessions.wipe();
+    world.unheard.add("b");
+    await b.connect("dev");
+    await world.clock.advance(4_000);
+    world.unheard.clear();
     await world.clock.advance(SOON_MS);
     expect([a.clients.size, b.clients.size]).toEqual([0, 1]);
   });
@@ -163,7 +178,7 @@ describe("a directory of sessions", () => {
     await a.connect("dev");
     world.sessions.wipe();
     await world.sessions.attach("default", "dev", { gateway: "gone", connection: "c9" });
-    await world.clock.advance(SOON_MS);
+    await world.clock.advance(3 * SOON_MS);
     expect(a.clients.size).toBe(1);
     await b.connect("dev");
     expect([a.clients.size, b.clients.size]).toEqual([0, 1]);

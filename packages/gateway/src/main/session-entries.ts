@@ -30,6 +30,8 @@ const ANNOUNCE_MS = 2_000;
 const ANNOUNCED_MS = 8_000;
 /** Well before the store forgets a session that nobody let go of. */
 const AGAIN_MS = 24 * 60 * 60 * 1_000;
+/** Whoever lives has said so by then, and is known here: also where all that was said before is lost. */
+const KNOWN_MS_MAX = 5_000;
 /** How many clients are attached again at a time: 100,000 must not stand before everything else. */
 const PORTION = 500;
 
@@ -50,6 +52,8 @@ export class SessionEntries {
   #isLacking = false;
   #attachingAgain = false;
   #attachedAgainMs: number;
+  /** Gateways that hold clients of ours, and of which nothing is heard: since when. */
+  readonly #unknown = new Map<string, number>();
   #stopped = false;
 
   constructor(options: SessionEntriesOptions) {
@@ -105,6 +109,7 @@ export class SessionEntries {
       this.#isLacking = true;
       break;
     }
+    if (!this.#isLacking) this.#unknown.clear();
     this.#attachedAgainMs = clock.monotonicMs();
     this.#attachingAgain = false;
   }
@@ -113,9 +118,17 @@ export class SessionEntries {
     const { sessions, directory, gateway, clients } = this.#options;
     const other = await sessions.reattach(client.ns, client.client, this.#holder(client));
     if (other === undefined || !clients.has(client)) return;
-    const isElsewhere = other.gateway !== gateway.name && directory.knows(other.gateway);
-    if (isElsewhere) clients.letGo(client);
-    else await this.attach(client); // of a gateway that is gone, or older than this connection
+    if (other.gateway !== gateway.name && directory.knows(other.gateway)) clients.letGo(client);
+    else if (other.gateway === gateway.name || this.#isGone(other.gateway))
+      await this.attach(client); // what the directory has is older than this connection
+    else this.#isLacking = true; // it may have come while nobody could hear of it: asked again soon
+  }
+
+  #isGone(gateway: string): boolean {
+    const nowMs = this.#options.clock.monotonicMs();
+    const sinceMs = this.#unknown.get(gateway) ?? nowMs;
+    this.#unknown.set(gateway, sinceMs);
+    return nowMs - sinceMs >= KNOWN_MS_MAX;
   }
 
   async withdraw(): Promise<void> {
