@@ -125,7 +125,7 @@ function instanceRoutes(operations: Operations): AnyRoute[] {
           next: z.int().optional().meta({ description: "the cursor of the next page" }),
         }),
       },
-      problems: reading,
+      problems: [...reading, "LOG-006"],
       async handle({ params, query: { namespace, cursor, limit } }) {
         const instance = await find({ ns: namespace, ...params });
         return await operations.history(instance, {
