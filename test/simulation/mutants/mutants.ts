@@ -40,14 +40,14 @@ export const mutants: readonly Mutant[] = [
     file: `${shared}/adapters/memory/state-store.ts`,
     snippet: "const fold = this.#held(partition, at);",
     replacement: "const fold = this.#server.partition(partition);",
-    noticedBy: { seed: 5 },
+    noticedBy: { seed: 11 },
   },
   {
     name: "a search for due timers does not name the position that it expects",
     file: `${shared}/adapters/memory/state-store.ts`,
     snippet: "return pageOf(this.#held(partition, at), range);",
     replacement: "return pageOf(this.#server.partition(partition), range);",
-    noticedBy: { seed: 21 },
+    noticedBy: { test: "test/conformance/state-store.memory.test.ts" },
   },
   {
     name: "a commit is not checked",
@@ -125,7 +125,7 @@ export const mutants: readonly Mutant[] = [
     file: `${engine}/copy.ts`,
     snippet: "if (writes.length > 0) await Promise.all(writes);",
     replacement: "void Promise.all(writes);",
-    noticedBy: { seed: 15 },
+    noticedBy: { seed: 12 },
   },
   {
     name: "a send is written after later ones",
@@ -141,14 +141,14 @@ export const mutants: readonly Mutant[] = [
     snippet: "return Math.floor(this.#learnt + monotonicMs - this.#learntAt);",
     replacement:
       "return Math.floor(this.#clock.wallMs() + monotonicMs - this.#clock.monotonicMs());",
-    noticedBy: { seed: 2 },
+    noticedBy: { seed: 4 },
   },
   {
     name: "a timer does not wait for input that has arrived",
     file: `${engine}/agenda.ts`,
     snippet: "return Math.min(this.#parts.logClock.now(), this.#parts.logClock.at(arrived));",
     replacement: "return this.#parts.logClock.now();",
-    noticedBy: { seed: 5 },
+    noticedBy: { seed: 4 },
   },
   {
     name: "what is not committed leaves memory",
@@ -173,7 +173,7 @@ export const mutants: readonly Mutant[] = [
           if (header.w === this.name) records[i] = { ...record, header: JSON.stringify({ ...header, ...this.stamp() }) };
         }
         const appended = await this.#log.append("events", partition, records);`,
-    noticedBy: { seed: 1 },
+    noticedBy: { seed: 2 },
   },
   {
     name: "a repeat is taken",
@@ -187,28 +187,28 @@ export const mutants: readonly Mutant[] = [
     file: `${dispatch}/progress.ts`,
     snippet: "return this.#open[0]?.before ?? this.#read;",
     replacement: "return this.#read;",
-    noticedBy: { seed: 15 },
+    noticedBy: { seed: 74 },
   },
   {
     name: "what an earlier dispatcher had parked is forgotten",
     file: `${dispatch}/dispatcher.ts`,
     snippet: "for (const instance of instances) dispatch.resume(instance, after - 1);",
     replacement: "",
-    noticedBy: { seed: 225 },
+    noticedBy: { seed: 31 },
   },
   {
     name: "what another dispatcher has parked is passed over",
     file: `${engine}/batch.ts`,
     snippet: 'step.cause.type === "parked" ? ["parked"] : [];',
     replacement: "[];",
-    noticedBy: { seed: 286 },
+    noticedBy: { seed: 155 },
   },
   {
     name: "what another dispatcher has parked is taken for owed by nobody",
     file: `${dispatch}/under-way.ts`,
     snippet: 'if (parked !== undefined && parked.parking !== "parked") {',
     replacement: 'if (parked !== undefined && parked.parking === "asked") {',
-    noticedBy: { seed: 159 },
+    noticedBy: { test: `${scenarios}/parked-then-read.test.ts` },
   },
   {
     name: "a dispatcher that holds back waits for what stands further on",
@@ -237,7 +237,7 @@ export const mutants: readonly Mutant[] = [
     file: `${engine}/turn-decider.ts`,
     snippet: "if (actual > due) return",
     replacement: "if (at !== undefined && actual > at) return",
-    noticedBy: { seed: 2 },
+    noticedBy: { seed: 1 },
   },
   {
     name: "timers of one time have no order",
@@ -279,7 +279,7 @@ export const mutants: readonly Mutant[] = [
     file: `${engine}/retention.ts`,
     snippet: "([at, time]) => at <= dispatched && time <= oldest",
     replacement: "([, time]) => dispatched !== undefined && time <= oldest",
-    noticedBy: { seed: 7 },
+    noticedBy: { seed: 8 },
   },
   {
     name: "a checkpoint is the floor before its pass is done",
@@ -308,7 +308,7 @@ export const mutants: readonly Mutant[] = [
     file: `${engine}/retention.ts`,
     snippet: 'await host.log.truncate("events", partition, cut[2]);',
     replacement: 'await host.log.truncate("events", partition, this.#parts.position.offset);',
-    noticedBy: { seed: 3 },
+    noticedBy: { seed: 4 },
   },
   {
     name: "what has moved on since the checkpoint is refreshed as it was",
@@ -322,28 +322,28 @@ export const mutants: readonly Mutant[] = [
     file: `${engine}/retention.ts`,
     snippet: "if (!isEnded(instance) || Object.keys(instance.owed ?? {}).length > 0) return false;",
     replacement: "if (!isEnded(instance)) return false;",
-    noticedBy: { seed: 30 },
+    noticedBy: { seed: 81 },
   },
   {
     name: "what began anew during a pass goes with it",
     file: `${engine}/retention.ts`,
     snippet: "this.#pass?.expired.delete(id); // it begins anew",
     replacement: "",
-    noticedBy: { seed: 312 },
+    noticedBy: { seed: 132 },
   },
   {
     name: "the store goes on from before the log's beginning",
     file: `${engine}/takeover.ts`,
     snippet: "if (!anew && !isBlank && held.journal.offset >= start)",
     replacement: "if (!anew && !isBlank)",
-    noticedBy: { seed: 21 },
+    noticedBy: { seed: 29 },
   },
   {
     name: "a dispatcher without a bookmark begins at the floor",
     file: `${engine}/floor.ts`,
     snippet: "if (dispatched !== undefined && dispatched.offset >= start) return dispatched;",
     replacement: "if (dispatched !== undefined && floor !== undefined) return floor.bookmark;",
-    noticedBy: { seed: 53 },
+    noticedBy: { seed: 147 },
   },
   {
     name: "a store that begins anew keeps what it had",
@@ -351,14 +351,14 @@ export const mutants: readonly Mutant[] = [
     snippet:
       "Object.assign(fold, { journal, input, until, instances: new Map(), rejections: [] });",
     replacement: "Object.assign(fold, { journal, input, until });",
-    noticedBy: { seed: 10 },
+    noticedBy: { seed: 18 },
   },
   {
     name: "a store that holds a part counts as whole",
     file: `${shared}/adapters/memory/state-store.ts`,
     snippet: "if (fold.until !== undefined && to.offset >= fold.until) fold.until = undefined;",
     replacement: "fold.until = undefined;",
-    noticedBy: { seed: 34 },
+    noticedBy: { seed: 120 },
   },
   {
     name: "what has ended goes before what came to it is decided",
@@ -366,7 +366,7 @@ export const mutants: readonly Mutant[] = [
     snippet: "return instance.updatedAt + keepMs <= takenUntil();",
     replacement:
       "return instance.updatedAt + keepMs <= Math.max(takenUntil(), this.#parts.logClock.now());",
-    noticedBy: { seed: 1915 },
+    noticedBy: { test: `${scenarios}/ended-late-input.test.ts` },
   },
   {
     name: "the outcome of a call that is put aside is dropped",
@@ -383,14 +383,14 @@ export const mutants: readonly Mutant[] = [
     snippet:
       'if (owed.parked === undefined || owed.kind !== "call" || this.#pending.has(id)) continue;',
     replacement: "if (owed !== undefined) continue;",
-    noticedBy: { seed: 931 },
+    noticedBy: { test: `${scenarios}/calls-resumed.test.ts` },
   },
   {
     name: "a call is made under an id of its own",
     file: `${dispatch}/call-http.ts`,
     snippet: 'headers["idempotency-key"] = id;',
     replacement: 'headers["idempotency-key"] = `${id}-${Math.random()}`;',
-    noticedBy: { seed: 1 },
+    noticedBy: { seed: 2 },
   },
   {
     name: "a call is made that nobody waits for any more",
@@ -405,14 +405,14 @@ export const mutants: readonly Mutant[] = [
     file: `${dispatch}/under-way.ts`,
     snippet: 'pending.parking = "asked";\n',
     replacement: 'pending.parking = "asked";\n    this.#release(pending);\n',
-    noticedBy: { seed: 201 },
+    noticedBy: { seed: 146 },
   },
   {
     name: "what was rejected as poison speaks against the next timer of its instance",
     file: `${engine}/caution.ts`,
     snippet: "if (this.#isTried(input)) this.#evidence = { by: [] };",
     replacement: "",
-    noticedBy: { seed: 67 },
+    noticedBy: { seed: 13 },
   },
   {
     name: "nobody writes down what is in hand",

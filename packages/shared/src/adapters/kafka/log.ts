@@ -26,7 +26,7 @@ import {
 import { Leaders } from "./leaders.ts";
 import { RangeReader } from "./range-reader.ts";
 import { letGo, Sockets } from "./sockets.ts";
-import { KafkaSubscription } from "./subscription.ts";
+import { KafkaSubscription, type KafkaSubscriptionOptions } from "./subscription.ts";
 import { ensureTopics, newLogId, noLog, topicBounds } from "./topics.ts";
 
 export interface KafkaLogOptions {
@@ -43,9 +43,10 @@ export interface KafkaLogOptions {
 }
 
 const PARTITIONS = 64;
-/** A consumer that is fetched from all the time; and one that is mostly paused, and sleeps this long. */
-const MEMBER_WAIT_MS = 50;
-const READER_WAIT_MS = 10;
+/** How a consumer fetches that is fetched from all the time. */
+const MEMBER = { maxWaitMs: 50, fetchBytesMax: 1024 * 1024 } as const;
+/** One that is mostly paused, and sleeps that long; then it has much to read, in few fetches. */
+const READER = { maxWaitMs: 10, fetchBytesMax: 4 * 1024 * 1024 } as const;
 
 const PASSING_MS_MAX = 15_000;
 const PASSING_PAUSE_MS = 100;
@@ -154,12 +155,7 @@ export class KafkaLog implements EventLog {
         partitions: topic === "registry" ? 1 : this.partitions,
         clock,
         subscribe: (events) =>
-          this.#join(
-            topic,
-            randomName(clock, `${this.#groupPrefix}-reader`),
-            events,
-            READER_WAIT_MS,
-          ),
+          this.#join(topic, randomName(clock, `${this.#groupPrefix}-reader`), events, READER),
       });
       this.#readers.set(topic, reader);
     }
@@ -192,14 +188,14 @@ export class KafkaLog implements EventLog {
         },
         failed: () => {},
       },
-      MEMBER_WAIT_MS,
+      MEMBER,
     );
     joined(subscription);
     return () => this.#leave(subscription);
   }
 
   subscribe(topic: Topic, group: string, events: SubscriptionEvents): Promise<Subscription> {
-    return this.#join(topic, this.#groupId(group), events, MEMBER_WAIT_MS);
+    return this.#join(topic, this.#groupId(group), events, MEMBER);
   }
 
   #groupId(group: string): string {
@@ -215,7 +211,7 @@ export class KafkaLog implements EventLog {
     topic: Topic,
     groupId: string,
     events: SubscriptionEvents,
-    maxWaitMs: number,
+    fetches: Pick<KafkaSubscriptionOptions, "maxWaitMs" | "fetchBytesMax">,
   ): Promise<Subscription> {
     const subscription = await KafkaSubscription.open({
       kafka: this.#kafka,
@@ -226,7 +222,7 @@ export class KafkaLog implements EventLog {
       topic: this.#name(topic),
       groupId,
       partitions: topic === "registry" ? 1 : this.partitions,
-      maxWaitMs,
+      ...fetches,
       events,
     }).catch((error: unknown) => {
       throw unreachable(readKafkaUrl(this.#options.url), error);

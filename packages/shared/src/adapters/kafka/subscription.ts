@@ -32,6 +32,8 @@ export interface KafkaSubscriptionOptions {
   readonly partitions: number;
   /** How long a broker may hold an empty fetch; a paused reader sleeps that long, too. */
   readonly maxWaitMs: number;
+  /** Bytes of one partition that one fetch brings at most. */
+  readonly fetchBytesMax: number;
   readonly events: SubscriptionEvents;
 }
 
@@ -39,7 +41,6 @@ const HEARTBEAT_MS = 200;
 const SESSION_MS = 6_000;
 const CONFIRM_MS_MAX = 10_000;
 const RESTART_MS = 1_000;
-const FETCH_BYTES_MAX = 1024 * 1024;
 
 export class KafkaSubscription implements Subscription {
   readonly #options: KafkaSubscriptionOptions;
@@ -69,7 +70,7 @@ export class KafkaSubscription implements Subscription {
   }
 
   #create(): Consumer {
-    const { kafka, groupId, maxWaitMs } = this.#options;
+    const { kafka, groupId, maxWaitMs, fetchBytesMax } = this.#options;
     return kafka.consumer({
       groupId,
       partitionAssigners: [stickyAssigner(() => [...this.#held])],
@@ -77,7 +78,7 @@ export class KafkaSubscription implements Subscription {
       sessionTimeout: SESSION_MS,
       rebalanceTimeout: 2 * SESSION_MS,
       maxWaitTimeInMs: maxWaitMs,
-      maxBytesPerPartition: FETCH_BYTES_MAX,
+      maxBytesPerPartition: fetchBytesMax,
       allowAutoTopicCreation: false,
       retry: { initialRetryTime: 100, retries: 20, maxRetryTime: 2_000 },
     });
