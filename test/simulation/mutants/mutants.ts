@@ -471,7 +471,7 @@ export const mutants: readonly Mutant[] = [
     file: `${dispatch}/commands.ts`,
     snippet: 'void isWritten(this.#results.settle(to, id, "superseded", { by }, owed.trace));',
     replacement: "",
-    noticedBy: { seed: 280 },
+    noticedBy: { test: `${scenarios}/replaced-then-parked.test.ts` },
   },
   {
     name: "a fold that meets a cut ends the partition, or the rebuild",
