@@ -201,7 +201,7 @@ export const mutants: readonly Mutant[] = [
     file: `${engine}/batch.ts`,
     snippet: 'step.cause.type === "parked" ? ["parked"] : [];',
     replacement: "[];",
-    noticedBy: { seed: 155 },
+    noticedBy: { seed: 65 },
   },
   {
     name: "what another dispatcher has parked is taken for owed by nobody",
@@ -405,7 +405,7 @@ export const mutants: readonly Mutant[] = [
     file: `${dispatch}/under-way.ts`,
     snippet: 'pending.parking = "asked";\n',
     replacement: 'pending.parking = "asked";\n    this.#release(pending);\n',
-    noticedBy: { seed: 146 },
+    noticedBy: { seed: 288 },
   },
   {
     name: "what was rejected as poison speaks against the next timer of its instance",
@@ -654,7 +654,7 @@ export const mutants: readonly Mutant[] = [
     snippet: "this.#timers.remind(id, cached.due);\n    }\n  }",
     replacement:
       'if (decision.step.cause.kind !== "operator") this.#timers.remind(id, cached.due);\n    }\n  }',
-    noticedBy: { seed: 1 },
+    noticedBy: { test: `${scenarios}/operators.test.ts` },
   },
   {
     name: "who goes on with the journal is told again what it had",
