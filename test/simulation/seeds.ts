@@ -22,6 +22,10 @@ export const onceFailed: ReadonlyMap<number, string> = new Map([
   [2_671, "an owner that a rebuild had overtaken took the log for shorter than the store"],
   [22, "a timer was rejected as poison because an earlier one of its instance had been"],
   [306, "a command that was put aside after a newer one had been decided was owed for ever"],
+  [
+    1_566,
+    "a command that was put aside after it had been refused was owed beyond the one that replaced it",
+  ],
   [1_355, "an event of several turns ended its owners without end: each had rejected a part of it"],
   [
     1_895,

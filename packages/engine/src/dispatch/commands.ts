@@ -218,7 +218,8 @@ export class Commands {
     for (const { id, owed } of outstanding(instance)) {
       if (owed.parked === undefined || owed.kind !== "command") continue;
       if (owed.name !== newer.effect.name || !isBefore(id, newer.id)) continue;
-      if (this.#pending.has(id) || this.#pending.endedAs(id) !== undefined) continue;
+      // Told once: the instance has it yet to hear. One that ended otherwise was put aside after that.
+      if (this.#pending.has(id) || this.#pending.endedAs(id) === "superseded") continue;
       this.#pending.hasEnded(id, "superseded");
       this.#counters.superseded += 1;
       ticket.add();
