@@ -58,6 +58,7 @@ test("partitions change hands: planned, after a kill, and to an engine that join
 
 const IN_FLIGHT = 1_000;
 const DRAINS = 5;
+const DRAIN_MS_MAX = 5_000;
 
 test(`SIGTERM with ${IN_FLIGHT} events in flight: nothing is done again`, async () => {
   const stage = await Stage.open({
@@ -84,4 +85,5 @@ test(`SIGTERM with ${IN_FLIGHT} events in flight: nothing is done again`, async 
   );
   expectNothingWrong(findings);
   expect(findings.counts).toMatchObject({ void: 0, redelivered: 0 });
+  expect(Math.max(...ended)).toBeLessThan(DRAIN_MS_MAX);
 });
