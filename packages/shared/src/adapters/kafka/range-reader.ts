@@ -6,7 +6,9 @@ import type { LogRecord, Subscription, SubscriptionEvents } from "../../ports/ev
  * Reads ranges of a topic through one long-lived group member of its own, which holds every partition
  * paused, and is sought and resumed for as long as a read takes.
  *
- * One read is under way per partition; others wait their turn.
+ * One read is under way per partition; others wait their turn. A member that brings nothing of a partition
+ * any more is given up, with an error for who reads, and the next read opens another: after an outage of a
+ * broker kafkajs may have forgotten to fetch from it.
  */
 interface Read {
   readonly from: number;
@@ -27,6 +29,7 @@ export class RangeReader {
   readonly #reads = new Map<number, Read>();
   readonly #turns = new Map<number, Promise<void>>();
   #subscription: Promise<Subscription> | undefined;
+  #current: Subscription | undefined;
 
   constructor(options: {
     topic: string;
@@ -54,11 +57,22 @@ export class RangeReader {
       subscription.seek(partition, from);
       subscription.resume(partition);
       yield* this.#drain(subscription, partition, read);
+    } catch (error) {
+      this.#giveUp(subscription);
+      throw error;
     } finally {
       subscription.pause(partition);
       this.#reads.delete(partition);
       release();
     }
+  }
+
+  /** It is closed when the reads that still go on with it are over. */
+  #giveUp(subscription: Subscription): void {
+    if (this.#current !== subscription) return;
+    this.#current = undefined;
+    this.#subscription = undefined;
+    void Promise.all(this.#turns.values()).then(() => subscription.close());
   }
 
   async *#drain(
@@ -115,6 +129,7 @@ export class RangeReader {
       failed: () => {},
     });
     await all;
+    this.#current = subscription;
     for (let partition = 0; partition < this.#partitions; partition++)
       subscription.pause(partition);
     return subscription;
