@@ -74,6 +74,7 @@ test(`SIGTERM with ${IN_FLIGHT} events in flight: nothing is done again`, async 
     for (const device of stage.devices) device.rest();
     await until(() => stage.devices.every((device) => device.answered === device.events.length));
     for (const device of stage.devices) device.burst(IN_FLIGHT / stage.devices.length);
+    for (const device of stage.devices) device.goOn(); // what tells that all go on
     const { endedInMs } = await endEngine(stage, place, "SIGTERM");
     ended.push(endedInMs);
     await addEngine(stage, place);
