@@ -75,9 +75,25 @@ test("a member that brings nothing of a partition any more is given up for anoth
   const stalled = expect(offsets(reader.read(0, 5, 7))).rejects.toThrow(
     "nothing came from journal/0",
   );
-  await clock.advance(30_000);
+  await clock.advance(15_000);
   await stalled;
   expect(await offsets(reader.read(0, 5, 7))).toEqual([5, 6]);
   await clock.advance(0);
   expect(members.map(({ isClosed }) => isClosed)).toEqual([true, false]);
+});
+
+test("a read after one that found no server opens a member", async () => {
+  let opened = 0;
+  const reader = new RangeReader({
+    topic: "journal",
+    partitions: 2,
+    clock: new SimClock(1),
+    subscribe: async (events) => {
+      if (opened++ === 0) throw new Error("no broker");
+      queueMicrotask(() => events.assigned([0, 1]));
+      return new Member(events, false);
+    },
+  });
+  await expect(offsets(reader.read(1, 5, 7))).rejects.toThrow("no broker");
+  expect(await offsets(reader.read(1, 5, 7))).toEqual([5, 6]);
 });

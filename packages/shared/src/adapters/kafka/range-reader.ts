@@ -19,7 +19,7 @@ interface Read {
 }
 
 const HELD_BATCHES_MAX = 8;
-const STALLED_MS_MAX = 30_000;
+const STALLED_MS_MAX = 15_000;
 
 export class RangeReader {
   readonly #topic: string;
@@ -29,7 +29,6 @@ export class RangeReader {
   readonly #reads = new Map<number, Read>();
   readonly #turns = new Map<number, Promise<void>>();
   #subscription: Promise<Subscription> | undefined;
-  #current: Subscription | undefined;
 
   constructor(options: {
     topic: string;
@@ -45,12 +44,33 @@ export class RangeReader {
 
   async *read(partition: number, from: number, to: number): AsyncIterable<readonly LogRecord[]> {
     if (from >= to) return;
-    this.#subscription ??= this.#open();
-    const subscription = await this.#subscription;
-    const turn = this.#turns.get(partition) ?? Promise.resolve();
+    const release = await this.#turn(partition);
+    try {
+      this.#subscription ??= this.#open();
+      yield* this.#readWith(this.#subscription, partition, from, to);
+    } finally {
+      release();
+    }
+  }
+
+  async #turn(partition: number): Promise<() => void> {
+    const before = this.#turns.get(partition);
     let release = (): void => {};
     this.#turns.set(partition, new Promise((resolve) => (release = resolve)));
-    await turn;
+    await before;
+    return release;
+  }
+
+  async *#readWith(
+    opened: Promise<Subscription>,
+    partition: number,
+    from: number,
+    to: number,
+  ): AsyncIterable<readonly LogRecord[]> {
+    const subscription = await opened.catch((error: unknown) => {
+      this.#forget(opened);
+      throw error;
+    });
     const read: Read = { from, to, batches: [], next: from, wake: () => {} };
     this.#reads.set(partition, read);
     try {
@@ -58,20 +78,22 @@ export class RangeReader {
       subscription.resume(partition);
       yield* this.#drain(subscription, partition, read);
     } catch (error) {
-      this.#giveUp(subscription);
+      if (this.#forget(opened)) this.#closeWhenIdle(subscription);
       throw error;
     } finally {
       subscription.pause(partition);
       this.#reads.delete(partition);
-      release();
     }
   }
 
-  /** It is closed when the reads that still go on with it are over. */
-  #giveUp(subscription: Subscription): void {
-    if (this.#current !== subscription) return;
-    this.#current = undefined;
+  #forget(opened: Promise<Subscription>): boolean {
+    if (this.#subscription !== opened) return false;
     this.#subscription = undefined;
+    return true;
+  }
+
+  /** Other reads may still go on with it. */
+  #closeWhenIdle(subscription: Subscription): void {
     void Promise.all(this.#turns.values()).then(() => subscription.close());
   }
 
@@ -129,7 +151,6 @@ export class RangeReader {
       failed: () => {},
     });
     await all;
-    this.#current = subscription;
     for (let partition = 0; partition < this.#partitions; partition++)
       subscription.pause(partition);
     return subscription;
