@@ -5,6 +5,7 @@ import { rejectionCursor } from "@millrace/shared/adapters/state-pages";
 import { type EventHeader, parseEventHeader } from "@millrace/shared/contract/event-record";
 import type { Rejected } from "@millrace/shared/contract/journal-record";
 import { OperationalError } from "@millrace/shared/errors/operational";
+import { recordAt } from "@millrace/shared/log/record-at";
 import type { EventLog, NewRecord } from "@millrace/shared/ports/event-log";
 import type {
   PlacedRejection,
@@ -75,11 +76,9 @@ export async function redriven(
 }
 
 async function eventAt(log: EventLog, partition: number, wanted: number) {
+  const record = await recordAt(log, "events", partition, wanted);
+  if (record !== undefined) return record;
   const { start } = await log.bounds("events", partition);
-  if (wanted >= start) {
-    for await (const [record] of log.read("events", partition, wanted, wanted + 1))
-      if (record?.offset === wanted) return record;
-  }
   throw new OperationalError(
     "LOG-006",
     { topic: "events", partition, wanted, start },

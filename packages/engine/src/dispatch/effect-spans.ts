@@ -70,13 +70,14 @@ export function beginRequest(
   host: string,
   attempt: number,
 ): Span | undefined {
+  if (tracer === undefined) return undefined;
   const attributes = {
     "http.request.method": method,
     "server.address": host,
     "url.scheme": url.protocol.slice(0, -1),
     ...(attempt > 1 && { "http.request.resend_count": attempt - 1 }),
   };
-  return tracer?.begin("request", parent, { attributes });
+  return tracer.begin("request", parent, { attributes });
 }
 
 /** Who is called goes on with the request, unless the flow says with what. */

@@ -1,5 +1,6 @@
 import { parseJournalHeader } from "@millrace/shared/contract/journal-record";
 import { readJournalValue } from "@millrace/shared/contract/read-value";
+import { recordAt } from "@millrace/shared/log/record-at";
 import type { EventLog } from "@millrace/shared/ports/event-log";
 import type { PlacedRejection } from "@millrace/shared/ports/state-store";
 import { storedRejection } from "../runtime/stored.ts";
@@ -10,15 +11,10 @@ export async function rejectionAt(
   partition: number,
   offset: number,
 ): Promise<PlacedRejection | undefined> {
-  const { start, end } = await log.bounds("journal", partition);
-  if (offset < start || offset >= end) return undefined;
-  for await (const [record] of log.read("journal", partition, offset, offset + 1)) {
-    if (record === undefined || record.offset !== offset) continue;
-    const header = parseJournalHeader(record.header);
-    if (header?.kind !== "rejected") return undefined;
-    const rejected = readJournalValue("rejected", record, partition);
-    const json = record.value?.toString("utf8") ?? "";
-    return { partition, ...storedRejection(offset, { rejected, json, trace: header.trace }) };
-  }
-  return undefined;
+  const record = await recordAt(log, "journal", partition, offset);
+  const header = parseJournalHeader(record?.header);
+  if (record === undefined || header?.kind !== "rejected") return undefined;
+  const rejected = readJournalValue("rejected", record, partition);
+  const json = record.value?.toString("utf8") ?? "";
+  return { partition, ...storedRejection(offset, { rejected, json, trace: header.trace }) };
 }

@@ -8,6 +8,7 @@ import {
 import { readJournalValue } from "@millrace/shared/contract/read-value";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { traceIdOf } from "@millrace/shared/contract/trace";
+import { recordAt } from "@millrace/shared/log/record-at";
 import type { Clock } from "@millrace/shared/ports/clock";
 import type { EventLog, LogRecord } from "@millrace/shared/ports/event-log";
 import { shownPayload } from "./cause-payloads.ts";
@@ -129,19 +130,14 @@ export class TraceSearch {
 
   async #input(partition: number, offset: number | undefined): Promise<TracedInput | undefined> {
     if (offset === undefined) return undefined;
-    const { start, end } = await this.#log.bounds("events", partition);
-    if (offset < start || offset >= end) return undefined;
-    for await (const [record] of this.#log.read("events", partition, offset, offset + 1)) {
-      if (record === undefined) break;
-      const header = parseEventHeader(record.header);
-      const source = "malformed" in header ? undefined : /^events\/(\d+)$/.exec(header.w)?.[1];
-      const payload = shownPayload(record.value);
-      if (source === undefined || "malformed" in header)
-        return { offset, at: record.time, payload };
-      const originalAt = header.kind === "device" ? (header.at ?? record.time) : record.time;
-      const original = { at: originalAt, partition: Number(source), offset: header.n };
-      return { offset, at: record.time, payload, original };
-    }
-    return undefined;
+    const record = await recordAt(this.#log, "events", partition, offset);
+    if (record === undefined) return undefined;
+    const header = parseEventHeader(record.header);
+    const source = "malformed" in header ? undefined : /^events\/(\d+)$/.exec(header.w)?.[1];
+    const payload = shownPayload(record.value);
+    if (source === undefined || "malformed" in header) return { offset, at: record.time, payload };
+    const originalAt = header.kind === "device" ? (header.at ?? record.time) : record.time;
+    const original = { at: originalAt, partition: Number(source), offset: header.n };
+    return { offset, at: record.time, payload, original };
   }
 }

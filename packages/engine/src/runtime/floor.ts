@@ -1,13 +1,10 @@
-import {
-  type Checkpoint,
-  type JournalHeader,
-  parseJournalHeader,
-} from "@millrace/shared/contract/journal-record";
+import { type Checkpoint, parseJournalHeader } from "@millrace/shared/contract/journal-record";
 import { readJournalValue } from "@millrace/shared/contract/read-value";
 import { type Position, startPosition } from "@millrace/shared/contract/position";
 import { type Bookmark, startBookmark } from "@millrace/shared/contract/reader";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { OperationalError } from "@millrace/shared/errors/operational";
+import { recordAt } from "@millrace/shared/log/record-at";
 import type { EventLog, LogRecord } from "@millrace/shared/ports/event-log";
 import type { StoredPartition } from "@millrace/shared/ports/state-store";
 
@@ -92,21 +89,12 @@ export async function readFloor(
   partition: number,
   offset: number,
 ): Promise<Floor | undefined> {
-  const { end } = await log.bounds("journal", partition);
-  if (offset >= end) return undefined;
-  for await (const [record] of log.read("journal", partition, offset, offset + 1)) {
-    const header = parseJournalHeader(record?.header);
-    if (record !== undefined && header !== undefined) return floorOf(record, header, partition);
-  }
-  return undefined;
-}
-
-function floorOf(record: LogRecord, header: JournalHeader, partition: number): Floor | undefined {
-  const { offset, time } = record;
-  const { kind, e: epoch, n } = header;
-  if (kind !== "checkpoint" || epoch === undefined) return undefined;
+  const record = await recordAt(log, "journal", partition, offset);
+  const { kind, e: epoch, n } = parseJournalHeader(record?.header) ?? {};
+  if (record === undefined || kind !== "checkpoint" || epoch === undefined || n === undefined)
+    return undefined;
   const checkpoint = readJournalValue("checkpoint", record, partition);
-  return { offset, time, bookmark: { offset, epoch, n: n - 1 }, checkpoint };
+  return { offset, time: record.time, bookmark: { offset, epoch, n: n - 1 }, checkpoint };
 }
 
 /** The input position that a checkpoint holds. */

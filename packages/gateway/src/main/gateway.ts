@@ -160,11 +160,9 @@ export class Gateway {
   async #deliver(command: CommandMessage): ReturnType<GatewayLink["deliver"]> {
     const { tracer } = this.#parts;
     const { topic, qos, id, trace, ...message } = command;
-    const attributes = {
-      ...attributesOf({ topic, payload: command.payload, qos }),
-      "millrace.effect.id": id,
-    };
-    const span = tracer?.begin("deliver", trace, { attributes });
+    const span = tracer?.begin("deliver", trace, {
+      attributes: { ...attributesOf(command), "millrace.effect.id": id },
+    });
     // A device that goes on with the trace finds it where it would put its own.
     const properties = span && { userProperties: [["traceparent", span.trace] as const] };
     const sent = { ...message, topic, qos, id, ...(properties && { properties }) };

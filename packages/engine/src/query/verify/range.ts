@@ -2,6 +2,7 @@ import { startPosition } from "@millrace/shared/contract/position";
 import { startBookmark } from "@millrace/shared/contract/reader";
 import type { EpochMs } from "@millrace/shared/contract/time";
 import { OperationalError } from "@millrace/shared/errors/operational";
+import { recordAt } from "@millrace/shared/log/record-at";
 import type { EventLog } from "@millrace/shared/ports/event-log";
 import type { StoredPartition } from "@millrace/shared/ports/state-store";
 import { type Floor, findFloor, positionOf, readFloor } from "../../runtime/floor.ts";
@@ -49,10 +50,8 @@ async function offsetAt(
   let [low, high] = [start, end];
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
-    let before = true;
-    for await (const batch of log.read("journal", partition, middle, middle + 1))
-      before = (batch[0]?.time ?? 0) < time;
-    if (before) low = middle + 1;
+    const record = await recordAt(log, "journal", partition, middle);
+    if ((record?.time ?? 0) < time) low = middle + 1;
     else high = middle;
   }
   return low;
