@@ -7,12 +7,9 @@
  * folds when the store is rebuilt. CPU is that of the engine's process alone.
  */
 import { parseArgs } from "node:util";
-import { newDataFolder } from "../test/support/servers/run-folder.ts";
-import { startKafka } from "../test/support/servers/kafka.ts";
-import { startRedis } from "../test/support/servers/redis.ts";
-import type { Place } from "./engine/installation.ts";
 import { measure } from "./engine/measure.ts";
 import { preload } from "./engine/preload.ts";
+import { type LogKind, Places } from "./places.ts";
 
 const { values } = parseArgs({
   options: {
@@ -24,7 +21,7 @@ const { values } = parseArgs({
 });
 
 const sizes = (values.instances ?? "1000,100000").split(",").map(Number);
-const logs = (values.log ?? "kafka,embedded").split(",") as Place["log"][];
+const places = await Places.open(values.log);
 
 /** Enough for every instance to be past its first steps, and for some seconds of work. */
 function eventsFor(instances: number): number {
@@ -33,7 +30,7 @@ function eventsFor(instances: number): number {
 
 interface Row {
   readonly bench: "engine";
-  readonly log: Place["log"];
+  readonly log: LogKind;
   readonly instances: number;
   readonly events: number;
   readonly steps: number;
@@ -46,28 +43,15 @@ interface Row {
   readonly rssMiB: number;
 }
 
-const servers = logs.includes("kafka")
-  ? { kafka: await startKafka(), redis: await startRedis() }
-  : undefined;
-
-let made = 0;
-
-function newPlace(log: Place["log"]): Place {
-  made += 1;
-  if (log === "embedded") return { log, folder: newDataFolder("bench") };
-  if (servers === undefined) throw new Error("no servers");
-  return { log, kafka: servers.kafka.url, redis: servers.redis.url, prefix: `bench${made}` };
-}
-
-async function run(log: Place["log"], instances: number): Promise<Row> {
+async function run(log: LogKind, instances: number): Promise<Row> {
   const events = eventsFor(instances);
   const warmUp = Math.floor(events / 3);
-  const [place, rawPlace] = [newPlace(log), newPlace(log)];
+  const [place, rawPlace] = [places.next(log), places.next(log)];
   await preload(place, events, instances);
   const figures = await measure({ kind: "engine", place, instances, events, warmUp });
   await preload(rawPlace, events, instances);
   const raw = await measure({ kind: "raw", place: rawPlace, instances, events, warmUp });
-  const whole = newPlace(log);
+  const whole = places.next(log);
   await preload(whole, events, instances);
   await measure({ kind: "engine", place: whole, instances, events, warmUp, keepsAll: true });
   const rebuilt = await measure({ kind: "rebuild", place: whole, instances, events, warmUp });
@@ -93,7 +77,7 @@ function round(n: number): number {
 }
 
 const rows: Row[] = [];
-for (const log of logs) {
+for (const log of places.logs) {
   for (const instances of sizes) {
     const row = await run(log, instances);
     rows.push(row);
@@ -101,5 +85,5 @@ for (const log of logs) {
   }
 }
 if (!values.json) console.table(rows.map(({ bench: _bench, ...row }) => row));
-await Promise.all([servers?.kafka.stop(), servers?.redis.stop()]);
+await places.close();
 process.exit(0);

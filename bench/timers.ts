@@ -8,10 +8,7 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { startKafka } from "../test/support/servers/kafka.ts";
-import { startRedis } from "../test/support/servers/redis.ts";
-import { newDataFolder } from "../test/support/servers/run-folder.ts";
-import type { Place } from "./engine/installation.ts";
+import { Places } from "./places.ts";
 import type { Burst, Task, Weight } from "./timers/worker.ts";
 
 const { values } = parseArgs({
@@ -24,19 +21,7 @@ const { values } = parseArgs({
 });
 const pending = Number(values.pending ?? 1_000_000);
 const due = Number(values.due ?? 60_000);
-const logs = (values.log ?? "kafka,embedded").split(",") as Place["log"][];
-const servers = logs.includes("kafka")
-  ? { kafka: await startKafka(), redis: await startRedis() }
-  : undefined;
-
-let made = 0;
-
-function newPlace(log: Place["log"]): Place {
-  made += 1;
-  if (log === "embedded") return { log, folder: newDataFolder("bench") };
-  if (servers === undefined) throw new Error("no servers");
-  return { log, kafka: servers.kafka.url, redis: servers.redis.url, prefix: `timers${made}` };
-}
+const places = await Places.open(values.log);
 
 async function ask<T>(task: Task): Promise<T> {
   const child = fork(
@@ -54,14 +39,14 @@ async function ask<T>(task: Task): Promise<T> {
   return figures;
 }
 
-for (const log of logs) {
-  const full = newPlace(log);
+for (const log of places.logs) {
+  const full = places.next(log);
   await ask({ kind: "arm", place: full, timers: pending });
   const withTimers = await ask<Weight>({ kind: "weigh", place: full });
-  const without = await ask<Weight>({ kind: "weigh", place: newPlace(log) });
+  const without = await ask<Weight>({ kind: "weigh", place: places.next(log) });
   const { drainedMs, quiet, busy } = await ask<Burst>({
     kind: "burst",
-    place: newPlace(log),
+    place: places.next(log),
     timers: due,
   });
   const row = {
@@ -80,5 +65,5 @@ for (const log of logs) {
   if (values.json) console.log(JSON.stringify(row));
   else console.table([row]);
 }
-await Promise.all([servers?.kafka.stop(), servers?.redis.stop()]);
+await places.close();
 process.exit(0);

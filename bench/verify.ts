@@ -5,12 +5,9 @@
  * CPU: by the version that decided them, and by another one that differs in a third of them.
  */
 import { parseArgs } from "node:util";
-import { startKafka } from "../test/support/servers/kafka.ts";
-import { startRedis } from "../test/support/servers/redis.ts";
-import { newDataFolder } from "../test/support/servers/run-folder.ts";
-import type { Place } from "./engine/installation.ts";
 import { measure } from "./engine/measure.ts";
 import { preload } from "./engine/preload.ts";
+import { Places } from "./places.ts";
 
 const { values } = parseArgs({
   options: {
@@ -21,20 +18,11 @@ const { values } = parseArgs({
   },
 });
 const sizes = (values.instances ?? "1000,100000").split(",").map(Number);
-const logs = (values.log ?? "kafka,embedded").split(",") as Place["log"][];
-const servers = logs.includes("kafka")
-  ? { kafka: await startKafka(), redis: await startRedis() }
-  : undefined;
+const places = await Places.open(values.log);
 
-function newPlace(log: Place["log"], prefix: string): Place {
-  if (log === "embedded") return { log, folder: newDataFolder("bench") };
-  if (servers === undefined) throw new Error("no servers");
-  return { log, kafka: servers.kafka.url, redis: servers.redis.url, prefix };
-}
-
-for (const log of logs) {
+for (const log of places.logs) {
   for (const instances of sizes) {
-    const place = newPlace(log, `verify${instances}`);
+    const place = places.next(log);
     const events = Number(values.events ?? Math.max(300_000, instances * 4));
     await preload(place, events, instances);
     const task = { place, instances, events, warmUp: 0, keepsAll: true };
@@ -55,5 +43,5 @@ for (const log of logs) {
     }
   }
 }
-await Promise.all([servers?.kafka.stop(), servers?.redis.stop()]);
+await places.close();
 process.exit(0);

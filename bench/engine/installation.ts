@@ -7,16 +7,7 @@ import { RedisStateStore } from "@millrace/shared/adapters/redis/state-store";
 import { systemClock } from "@millrace/shared/ports/clock";
 import type { EventLog } from "@millrace/shared/ports/event-log";
 import type { StateStore } from "@millrace/shared/ports/state-store";
-
-/** Where a run keeps its log and state. */
-export type Place =
-  | { readonly log: "embedded"; readonly folder: string }
-  | {
-      readonly log: "kafka";
-      readonly kafka: string;
-      readonly redis: string;
-      readonly prefix: string;
-    };
+import type { Place } from "../places.ts";
 
 export interface Ports {
   readonly log: EventLog;

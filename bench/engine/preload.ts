@@ -5,7 +5,8 @@ import { EventsWriter } from "@millrace/shared/log/events-writer";
 import { Registry } from "@millrace/shared/log/registry";
 import { systemClock } from "@millrace/shared/ports/clock";
 import { fleetEvent, motionLight } from "./fleet.ts";
-import { openPorts, type Place } from "./installation.ts";
+import { openPorts } from "./installation.ts";
+import type { Place } from "../places.ts";
 
 /** Fills the events topic as a gateway would. */
 export async function preload(place: Place, events: number, instances: number): Promise<void> {

@@ -8,6 +8,8 @@
 import { rebuild } from "@millrace/engine/query/rebuild";
 import { verify } from "@millrace/engine/query/verify/verify";
 import { Engine } from "@millrace/engine/runtime/engine";
+import { startTracer } from "@millrace/shared/adapters/opentelemetry/otlp";
+import type { SdkTracer } from "@millrace/shared/adapters/opentelemetry/tracer";
 import { Catalogue } from "@millrace/shared/flow/catalogue";
 import { EventsWriter } from "@millrace/shared/log/events-writer";
 import { loadFlow } from "@millrace/shared/flow/load";
@@ -17,7 +19,8 @@ import { systemClock } from "@millrace/shared/ports/clock";
 import type { NewRecord } from "@millrace/shared/ports/event-log";
 import type { StoredInstance } from "@millrace/shared/ports/state-store";
 import { motionLight } from "./fleet.ts";
-import { openPorts, type Place, type Ports } from "./installation.ts";
+import { openPorts, type Ports } from "./installation.ts";
+import type { Place } from "../places.ts";
 
 export interface Task {
   readonly kind: "engine" | "raw" | "rebuild" | "verify" | "what-if";
@@ -29,6 +32,8 @@ export interface Task {
   readonly warmUp: number;
   /** Whether the engine leaves the whole journal to a rebuild. */
   readonly keepsAll?: boolean;
+  /** The collector its spans go to, and the share of traces that is sampled; no tracing without it. */
+  readonly tracing?: { readonly url: string; readonly sampled: number };
 }
 
 export interface Figures {
@@ -75,8 +80,10 @@ async function runEngine(task: Task, { log, store }: Ports): Promise<Figures> {
   });
   const registry = new Registry(log, catalogue, clock);
   await registry.start();
+  const tracer = tracerOf(task);
   const engine = new Engine({
     log,
+    tracer,
     store,
     clock,
     catalogue,
@@ -101,7 +108,15 @@ async function runEngine(task: Task, { log, store }: Ports): Promise<Figures> {
   });
   await engine.stop();
   await registry.stop();
+  await tracer?.stop();
   return figures;
+}
+
+function tracerOf({ tracing }: Task): SdkTracer | undefined {
+  if (tracing === undefined) return undefined;
+  const { url, sampled } = tracing;
+  const target = { url, protocol: "http/protobuf", timeoutMs: 10_000, process: {} } as const;
+  return startTracer(target, "parentbased_traceidratio", sampled);
 }
 
 /** Records of one turn, which one append carries. */

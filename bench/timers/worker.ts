@@ -11,7 +11,8 @@ import { EventsWriter } from "@millrace/shared/log/events-writer";
 import { Registry } from "@millrace/shared/log/registry";
 import { allowAll } from "@millrace/shared/policy/authorize";
 import { systemClock } from "@millrace/shared/ports/clock";
-import { openPorts, type Place } from "../engine/installation.ts";
+import { openPorts } from "../engine/installation.ts";
+import type { Place } from "../places.ts";
 import { waiting } from "./flow.ts";
 
 export type Task =
