@@ -1,7 +1,8 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { MemoryLog } from "@millrace/shared/adapters/memory/log";
 import { MemoryStateStore } from "@millrace/shared/adapters/memory/state-store";
-import { sleep } from "@millrace/shared/ports/clock";
+import { loadFlow } from "@millrace/shared/flow/load";
+import { type Clock, sleep } from "@millrace/shared/ports/clock";
 import { Process, simulate } from "../support/world.ts";
 
 afterEach(() => vi.restoreAllMocks());
@@ -17,7 +18,8 @@ machine:
     a: { actions: { assign: { n: "context.n + 1" } } }
 `;
 
-test("an event that meets a version which this process reads a moment later", async () => {
+/** Lets logs follow the registry half a second late. */
+function followLate(clock: () => Clock): Set<unknown> {
   const slow = new Set<unknown>();
   const { follow } = MemoryLog.prototype;
   vi.spyOn(MemoryLog.prototype, "follow").mockImplementation(function (
@@ -28,13 +30,18 @@ test("an event that meets a version which this process reads a moment later", as
     take,
   ) {
     return follow.call(this, topic, partition, from, (records) => {
-      if (slow.has(this)) world.clock.after(500, () => take(records));
+      if (slow.has(this)) clock().after(500, () => take(records));
       else take(records);
     });
   });
+  return slow;
+}
+
+test("an event that meets a version which this process reads a moment later", async () => {
+  const slow = followLate(() => world.clock);
   const world = await simulate({ flows: [version(1)], partitions: 1 });
   const first = world.process;
-  const second = new Process(world); // a second engine, which follows the registry half a second late
+  const second = new Process(world);
   await second.start();
   await world.advance(100);
   slow.add(second.log);
@@ -48,6 +55,24 @@ test("an event that meets a version which this process reads a moment later", as
   await world.publish("lamp/l2/a", {});
   await world.advance(5_000);
   expect(world.instance("lamp/l1").context).toEqual({ n: 2, v: 2 });
+});
+
+test("an instance is moved to a version which its owner reads a moment later", async () => {
+  const slow = followLate(() => world.clock);
+  const world = await simulate({ flows: [version(1)], partitions: 1 });
+  await world.publish("lamp/l1/a", {});
+  const gateway = new Process(world);
+  await gateway.registry.start();
+  slow.add(world.process.log);
+  const { flow } = loadFlow(version(2), "flow.yaml");
+  if (flow === undefined) throw new Error("no flow");
+  const { ns, name, version: to, file } = flow;
+  const record = { v: 1, kind: "flow", ns, name, version: to, file, origin: "test" } as const;
+  await gateway.registry.publish(record as never);
+  await world.operate("lamp/l1", "migrate", { payload: { to } });
+  await world.advance(5_000);
+  expect(world.rejections()).toEqual([]);
+  expect(world.instance("lamp/l1")).toMatchObject({ version: to, seq: 2 });
 });
 
 test("an event of a new instance, while its load is under way and the flow is published anew", async () => {

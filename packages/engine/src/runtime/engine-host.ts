@@ -6,6 +6,7 @@ import type { Clock } from "@millrace/shared/ports/clock";
 import type { EventLog, Subscription } from "@millrace/shared/ports/event-log";
 import type { Tracer } from "@millrace/shared/ports/tracer";
 import type { StateStore } from "@millrace/shared/ports/state-store";
+import type { BrokerClocks } from "./broker-clocks.ts";
 import type { Turnstile } from "./caution.ts";
 import type { EngineCounters, EngineDurations } from "./counters.ts";
 import type { InHand, InputInHand } from "./in-hand.ts";
@@ -28,6 +29,7 @@ export interface EngineHost {
   readonly options: EngineOptions;
   readonly counters: EngineCounters;
   readonly durations: EngineDurations;
+  readonly brokerClocks: BrokerClocks;
   /** Where one partition at a time takes inputs that may end the process. */
   readonly turnstile: Turnstile;
   readonly inHand: InHand;

@@ -8,6 +8,7 @@ import type { EventLog, Subscription } from "@millrace/shared/ports/event-log";
 import type { Tracer } from "@millrace/shared/ports/tracer";
 import type { StateStore } from "@millrace/shared/ports/state-store";
 import type { Observe } from "@millrace/shared/telemetry/observe";
+import { BrokerClocks } from "./broker-clocks.ts";
 import { Turnstile } from "./caution.ts";
 import { engineCounters, engineDurations } from "./counters.ts";
 import { defaultEngineOptions, type EngineOptions } from "./options.ts";
@@ -80,6 +81,7 @@ export class Engine {
       options,
       counters: this.counters,
       durations: this.durations,
+      brokerClocks: new BrokerClocks(clock, onLine),
       turnstile: new Turnstile(),
       inHand: parts.inHand ?? new InHand(),
       takeHungOn: (partition) => this.#takeHungOn(partition),

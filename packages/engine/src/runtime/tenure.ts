@@ -1,3 +1,4 @@
+import type { Instance } from "@millrace/shared/contract/instance";
 import { type InstanceId, instanceId } from "@millrace/shared/contract/names";
 import type { Position, PositionChange } from "@millrace/shared/contract/position";
 import { traceFacts } from "@millrace/shared/contract/trace";
@@ -15,6 +16,7 @@ import { InputPosition } from "./input-position.ts";
 import { InstanceCache } from "./instance-cache.ts";
 import { Intake } from "./intake.ts";
 import { JournalWriter } from "./journal-writer.ts";
+import { learnVersions } from "./learn-versions.ts";
 import { LogClock } from "./log-clock.ts";
 import { Retention } from "./retention.ts";
 import { StepSpans } from "./step-spans.ts";
@@ -245,7 +247,8 @@ export class Tenure {
       // Flows that are learnt while instances are loaded may read the same records otherwise.
       known = catalogue.offset;
       deliveries = this.#read(records);
-      await this.#load(deliveries, more);
+      const loaded = await this.#load(deliveries, more);
+      await learnVersions(this.#host, loaded, deliveries);
       if (this.#ended) return undefined;
     } while (catalogue.offset !== known);
     return deliveries;
@@ -334,21 +337,19 @@ export class Tenure {
     return read;
   }
 
-  async #load(deliveries: readonly Deliveries[], more: readonly InstanceId[]): Promise<void> {
-    const { store, counters, catalogue } = this.#host;
+  /** @returns the instances that were not in memory */
+  async #load(
+    deliveries: readonly Deliveries[],
+    more: readonly InstanceId[],
+  ): Promise<readonly Instance[]> {
+    const { store, counters } = this.#host;
     const wanted = [...deliveries.flatMap((one) => one.deliveries.map(({ id }) => id)), ...more];
     const missing = [...new Set(wanted.filter((id) => !this.#cache.has(id)))];
-    if (missing.length === 0) return;
+    if (missing.length === 0) return [];
     const found = await store.load(this.#partition, missing, this.#committer.sent);
     counters.loads += 1;
     counters.loadedInstances += found.size;
-    for (const id of missing) {
-      const { instance } = this.#cache.put(id, found.get(id));
-      // Its version was published before it began: this process has not read so far yet.
-      if (instance === undefined || catalogue.version(instance.version) !== undefined) continue;
-      await this.#host.registryRead();
-      this.#host.checkVersion(instance);
-    }
+    return missing.flatMap((id) => this.#cache.put(id, found.get(id)).instance ?? []);
   }
 
   // ---- append
@@ -370,7 +371,7 @@ export class Tenure {
     change: PositionChange,
     position: Position,
   ): Promise<void> {
-    const { counters, durations, onLog, clock } = this.#host;
+    const { counters, durations, brokerClocks, onLog, clock } = this.#host;
     const sentMs = clock.monotonicMs();
     const work = () => this.#writer.append(batch.entries, change, batch.big);
     const appended = await this.#spans.append(batch, work);
@@ -378,6 +379,7 @@ export class Tenure {
     counters.appends += 1;
     durations.append.observeMs(now - sentMs);
     for (const at of batch.stepTimes) durations.step.observeMs(this.#logClock.at(now) - at);
+    brokerClocks.compare(this.#partition, position.time, appended.time);
     this.#logClock.learn(appended.time);
     const changes = instances.map(({ cached, records, steps: places, ...one }) => {
       const steps = places.map((place) => appended.offset + place);

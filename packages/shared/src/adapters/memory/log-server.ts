@@ -1,4 +1,3 @@
-import type { EpochMs } from "../../contract/time.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type {
   Appended,
@@ -38,7 +37,6 @@ interface Partition {
   readonly gone: LogRecord[];
   readonly records: LogRecord[];
   start: number;
-  lastTime: EpochMs;
 }
 
 export class MemoryLogServer implements LocalLog {
@@ -48,6 +46,8 @@ export class MemoryLogServer implements LocalLog {
   readonly groups: Groups;
   readonly published: PublishedRecord[] = [];
   faults: LogFaults = noFaults;
+  /** By how many ms the clock of the broker that leads a partition is ahead of the others'. */
+  aheadMs: (topic: Topic, partition: number) => number = () => 0;
   readonly #topics = new Map<Topic, Partition[]>();
   readonly #bookmarks = new Map<string, { offset: number; note: string }>();
   readonly #watchers = new Set<(topic: Topic, partition: number) => void>();
@@ -70,7 +70,6 @@ export class MemoryLogServer implements LocalLog {
         gone: [],
         records: [],
         start: 0,
-        lastTime: 0,
       }));
       this.#topics.set(topic, all);
     }
@@ -82,8 +81,7 @@ export class MemoryLogServer implements LocalLog {
   write(topic: Topic, partition: number, records: readonly NewRecord[]): Appended {
     const log = this.#partition(topic, partition);
     const offset = log.start + log.records.length;
-    const time = Math.max(log.lastTime, this.clock.wallMs());
-    log.lastTime = time;
+    const time = this.clock.wallMs() + this.aheadMs(topic, partition);
     for (const [i, record] of records.entries()) {
       const value = typeof record.value === "string" ? Buffer.from(record.value) : record.value;
       log.records.push({ offset: offset + i, time, key: record.key, header: record.header, value });
