@@ -74,6 +74,14 @@ describe("deploy/compose", () => {
     expect(config.allow).toEqual(new Set(["single-broker"]));
   });
 
+  test.each(serving)("lets %s do no more than it needs", (_name, service) => {
+    expect(service).toMatchObject({
+      read_only: true,
+      cap_drop: ["ALL"],
+      security_opt: ["no-new-privileges:true"],
+    });
+  });
+
   test("starts the fleet with options that it takes", () => {
     const [, { command }] = ours.find(([name]) => name === "fleet") ?? ["", { command: [] }];
     const fleet = createProgram().commands.find((one) => one.name() === command[0]);

@@ -28,7 +28,10 @@ const folder = join(root, "deploy/kubernetes");
 interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string };
+  readonly metadata: {
+    readonly name: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
   readonly spec?: Readonly<Record<string, unknown>>;
 }
 
@@ -126,6 +129,13 @@ describe("deploy/kubernetes", () => {
     }
   });
 
+  test("keeps namespaces to what is restricted", () => {
+    const namespaces = manifests.filter(({ kind }) => kind === "Namespace");
+    expect(namespaces.map(({ metadata }) => metadata.labels)).toEqual([
+      { "pod-security.kubernetes.io/enforce": "restricted" },
+    ]);
+  });
+
   test("shows a flow of the examples", () => {
     for (const flow of globSync("*/flows/*.yaml", { cwd: folder }))
       expect(readFileSync(join(folder, flow), "utf8")).toBe(
@@ -180,6 +190,19 @@ describe.each(roles)("the $role of deploy/kubernetes", ({ role, deployment }) =>
     if (role === "gateway") expect(config.peerUrl).toMatch(/:7883$/);
   });
 
+  test("loses one pod at a time when nodes are drained", () => {
+    const budgets = specsFor("PodDisruptionBudget", deployment, "selector");
+    expect(budgets.map((budget) => budget["maxUnavailable"])).toEqual([1]);
+  });
+
+  test("speaks to nobody, and is spoken to by nobody, but as policies say", () => {
+    const policies = specsFor("NetworkPolicy", deployment, "podSelector");
+    const types = policies.flatMap((policy) => policy["policyTypes"] as string[]);
+    expect(new Set(types)).toEqual(new Set(["Ingress", "Egress"]));
+    const rules = policies.flatMap(({ ingress = [], egress = [] }) => [ingress, egress].flat());
+    expect(rules.filter((rule) => (rule as { ports?: unknown }).ports === undefined)).toEqual([]);
+  });
+
   test("may do no more than it needs", () => {
     const image = readFileSync(join(root, "deploy/images/Dockerfile"), "utf8");
     const [, user, group] = /^USER (\d+):(\d+)$/m.exec(image) ?? [];
@@ -201,6 +224,23 @@ describe.each(roles)("the $role of deploy/kubernetes", ({ role, deployment }) =>
     expect(secrets).toEqual([]);
   });
 });
+
+/** Specs of a kind whose selector finds the pods of a deployment. */
+function specsFor(
+  kind: string,
+  deployment: IDeployment,
+  selector: "selector" | "podSelector",
+): NonNullable<Manifest["spec"]>[] {
+  const labels = deployment.spec?.template.metadata?.labels ?? {};
+  return manifests
+    .filter((one) => one.kind === kind)
+    .flatMap(({ spec }) => (spec === undefined ? [] : [spec]))
+    .filter(({ [selector]: by }) =>
+      Object.entries((by as { matchLabels: Record<string, string> }).matchLabels).every(
+        ([label, value]) => labels[label] === value,
+      ),
+    );
+}
 
 function kustomizationOf(file: string): Kustomization {
   return parse(readFileSync(join(folder, file), "utf8")) as Kustomization;
