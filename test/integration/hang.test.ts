@@ -72,6 +72,7 @@ describe("a process that hangs on an input", () => {
     expect(first.exitCode).toBe(HUNG);
     const hang = hangOf(first);
     expect(hang).toMatchObject({ level: 50, role: "start", code: "PROCESS-001" });
+    expect(hang?.["trace_id"]).toMatch(/^[0-9a-f]{32}$/);
     expect(hang?.["stalledMs"]).toBeGreaterThanOrEqual(STALL_MS_MAX);
     expect(String(hang?.["at"])).toContain("node_modules/xstate/");
     expect(hang?.["next"]).toContain("start it again");

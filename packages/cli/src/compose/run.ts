@@ -10,6 +10,7 @@ import { UndiciClient } from "@millrace/shared/adapters/http/client";
 import { GatewayDirectory } from "@millrace/shared/peer/directory";
 import { allowAll } from "@millrace/shared/policy/authorize";
 import { messageOf } from "@millrace/shared/errors/operational";
+import { traceFacts, type Traceparent } from "@millrace/shared/contract/trace";
 import type { Tracer } from "@millrace/shared/ports/tracer";
 import { sleep, systemClock } from "@millrace/shared/ports/clock";
 import { takeHungOn } from "../watchdog/take-hung-on.ts";
@@ -268,8 +269,8 @@ function startHttp(
   metrics: ProcessMetrics,
 ): Promise<HttpServer> {
   const { host, httpPort: port, token } = config;
-  const onFault = (path: string, why: string): void =>
-    line("error", "a request failed", { path, why });
+  const onFault = (path: string, why: string, trace?: Traceparent): void =>
+    line("error", "a request failed", { path, why, ...traceFacts(trace) });
   if (roles.gateway === undefined) {
     const health = (): Health => healthOf(installation, roles);
     return startHealthServer({ host, port, token, health, metrics: () => metrics.text(), onFault });

@@ -11,7 +11,7 @@ export function hungOnFile(folder: string): string {
 }
 
 export function leaveHungOn(folder: string, input: InputInHand): void {
-  writeFileSync(hungOnFile(folder), JSON.stringify(input));
+  writeFileSync(hungOnFile(folder), JSON.stringify(input, ["partition", "offset", "timer"]));
 }
 
 /** It did not hang: what was left is no word any more. */

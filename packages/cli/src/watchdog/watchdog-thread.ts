@@ -2,6 +2,7 @@ import { performance } from "node:perf_hooks";
 import { workerData } from "node:worker_threads";
 import { InHand, type InputInHand } from "@millrace/engine/runtime/in-hand";
 import type { ErrorFacts } from "@millrace/shared/errors/catalogue";
+import { traceFacts } from "@millrace/shared/contract/trace";
 import { messageOf } from "@millrace/shared/errors/operational";
 import { exitCodes } from "../client/client.ts";
 import { leaveHungOn } from "./hung-on.ts";
@@ -61,10 +62,12 @@ async function tell(
   const { createLogger } = await import("../compose/logger.ts");
   const line = createLogger(logLevel, role, isTerminal);
   const next = nextOf(inHand, folder);
-  const facts: Hang = { stalledMs: Math.round(stalledMs), ...inHand, at, next };
+  const { trace, ...input } = inHand ?? ({} as Partial<InputInHand>);
+  const facts: Hang = { stalledMs: Math.round(stalledMs), ...input, at, next };
   line("error", "the event loop hangs; this process ends itself", {
     code: "PROCESS-001",
     ...facts,
+    ...traceFacts(trace),
   });
   if (inHand === undefined || folder === undefined) return;
   try {

@@ -11,6 +11,11 @@ describe("what is in hand", () => {
     expect(reader.get()).toBeUndefined();
     writer.takeEvent(3, 2 ** 40);
     expect(reader.get()).toEqual({ partition: 3, offset: 2 ** 40 });
+    const trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    writer.takeEvent(3, 7, trace);
+    expect(reader.get()).toEqual({ partition: 3, offset: 7, trace });
+    writer.takeEvent(3, 8);
+    expect(reader.get()).toEqual({ partition: 3, offset: 8 });
     writer.takeTimer(0, timer("kitchen / Küche 🛋"));
     expect(reader.get()).toEqual({ partition: 0, timer: timer("kitchen / Küche 🛋") });
     writer.takeTimer(1, timer("k"));

@@ -1,7 +1,8 @@
 import type { InstanceId } from "@millrace/shared/contract/names";
+import type { Traceparent } from "@millrace/shared/contract/trace";
 
 /** An event, by its place in `events`, or the timer of an instance. */
-export type InputInHand = { readonly partition: number } & (
+export type InputInHand = { readonly partition: number; readonly trace?: Traceparent } & (
   | { readonly offset: number; readonly timer?: never }
   | { readonly timer: InstanceId; readonly offset?: never }
 );
@@ -10,8 +11,8 @@ const NOTHING = 0;
 const EVENT = 1;
 const TIMER = 2;
 
-/** Of an instance's id; a longer one is not told. */
-const ID_BYTES_MAX = 4_096;
+/** Of an instance's id, or of a trace; a longer one is not told. */
+const TEXT_BYTES_MAX = 4_096;
 const NUMBERS = 4;
 
 /**
@@ -21,25 +22,27 @@ const NUMBERS = 4;
  */
 export class InHand {
   readonly memory: SharedArrayBuffer;
-  /** Kind, partition, offset, bytes of the id. */
+  /** Kind, partition, offset, bytes of the text. */
   readonly #numbers: Float64Array;
-  readonly #id: Buffer;
+  readonly #text: Buffer;
 
-  constructor(memory = new SharedArrayBuffer(NUMBERS * 8 + ID_BYTES_MAX)) {
+  constructor(memory = new SharedArrayBuffer(NUMBERS * 8 + TEXT_BYTES_MAX)) {
     this.memory = memory;
     this.#numbers = new Float64Array(memory, 0, NUMBERS);
-    this.#id = Buffer.from(memory, NUMBERS * 8);
+    this.#text = Buffer.from(memory, NUMBERS * 8);
   }
 
-  takeEvent(partition: number, offset: number): void {
+  /** @param trace where its record was read already */
+  takeEvent(partition: number, offset: number, trace: Traceparent = ""): void {
     this.#numbers[1] = partition;
     this.#numbers[2] = offset;
+    this.#numbers[3] = trace === "" ? 0 : this.#text.write(trace, "latin1");
     this.#numbers[0] = EVENT;
   }
 
   takeTimer(partition: number, id: InstanceId): void {
     this.#numbers[1] = partition;
-    this.#numbers[3] = this.#id.write(id, "latin1"); // ids are percent-encoded
+    this.#numbers[3] = this.#text.write(id, "latin1"); // ids are percent-encoded
     this.#numbers[0] = TIMER;
   }
 
@@ -49,9 +52,9 @@ export class InHand {
 
   get(): InputInHand | undefined {
     const [kind, partition = 0, offset = 0, bytes = 0] = this.#numbers;
-    if (kind === EVENT) return { partition, offset };
-    if (kind === TIMER && bytes < ID_BYTES_MAX)
-      return { partition, timer: this.#id.toString("latin1", 0, bytes) as InstanceId };
+    const text = this.#text.toString("latin1", 0, bytes);
+    if (kind === EVENT) return { partition, offset, ...(text !== "" && { trace: text }) };
+    if (kind === TIMER && bytes < TEXT_BYTES_MAX) return { partition, timer: text as InstanceId };
     return undefined;
   }
 }

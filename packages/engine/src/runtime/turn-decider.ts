@@ -236,8 +236,8 @@ export class TurnDecider {
       this.#position.move(next, at, clock.monotonicMs());
       return false;
     }
-    this.#host.inHand.takeEvent(this.#partition, record.offset);
     const trace = header?.trace;
+    this.#host.inHand.takeEvent(this.#partition, record.offset, trace);
     if (one.faults.length + one.deliveries.length > 1) batch.beginBig(this.#position.change());
     for (const { code, detail, ns, flow, type } of one.faults) {
       const cause = causeOfFault(type, record.offset);

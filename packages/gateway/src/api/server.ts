@@ -1,5 +1,5 @@
 import { NAME_BYTES_MAX } from "@millrace/shared/contract/names";
-import { isTraceparent } from "@millrace/shared/contract/trace";
+import { isTraceparent, type Traceparent } from "@millrace/shared/contract/trace";
 import { listenError } from "@millrace/shared/errors/listen-error";
 import { messageOf, OperationalError } from "@millrace/shared/errors/operational";
 import etag from "@fastify/etag";
@@ -29,7 +29,7 @@ export interface ApiOptions {
   /** The metrics of the process, as Prometheus reads them. */
   readonly metrics: () => Promise<string>;
   /** Told of an answer that was our fault. */
-  readonly onFault: (path: string, why: string) => void;
+  readonly onFault: (path: string, why: string, trace?: Traceparent) => void;
 }
 
 export interface ApiServer {
@@ -81,7 +81,8 @@ function answerInProblems(app: FastifyInstance, { onFault }: ApiOptions): void {
   app.setErrorHandler((error, request, reply) => {
     const wrong = wrongRequest(error);
     if (wrong !== undefined) return answer(reply, wrong, (error as FastifyError).statusCode);
-    if (!(error instanceof OperationalError)) onFault(request.url, messageOf(error));
+    if (!(error instanceof OperationalError))
+      onFault(request.url, messageOf(error), traceparentOf(request));
     return answer(reply, error);
   });
   app.setNotFoundHandler((request) => {
