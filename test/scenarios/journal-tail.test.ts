@@ -7,6 +7,7 @@ import type { Bookmark } from "@millrace/shared/contract/reader";
 import type { Clock } from "@millrace/shared/ports/clock";
 import type { Subscription, SubscriptionEvents, Topic } from "@millrace/shared/ports/event-log";
 import { describe, expect, test } from "vitest";
+import { ApiWorld } from "../support/api-world.ts";
 import { simulate, type World } from "../support/world.ts";
 
 const flow = `
@@ -90,5 +91,15 @@ describe("who looks on", () => {
     await again.listen(after.next);
     await tick(world, 1);
     expect(again.seen).toEqual([5]);
+  });
+
+  test("is told when what it asks for is cut, and that it begins anew", async () => {
+    const api = await ApiWorld.open([flow]);
+    const { world } = api;
+    await tick(world, 5);
+    world.logs.truncate("journal", 0, 3);
+    world.logs.truncate("journal", 1, 3);
+    const cut = await api.get("/journal?cursor=1.0.1_1.0.1");
+    expect([cut.status, cut.body]).toMatchObject([410, { code: "LOG-006", status: 410 }]);
   });
 });
