@@ -358,7 +358,7 @@ export const mutants: readonly Mutant[] = [
     file: `${shared}/adapters/memory/state-store.ts`,
     snippet: "if (fold.until !== undefined && to.offset >= fold.until) fold.until = undefined;",
     replacement: "fold.until = undefined;",
-    noticedBy: { seed: 120 },
+    noticedBy: { seed: 139 },
   },
   {
     name: "what has ended goes before what came to it is decided",
@@ -405,7 +405,7 @@ export const mutants: readonly Mutant[] = [
     file: `${dispatch}/under-way.ts`,
     snippet: 'pending.parking = "asked";\n',
     replacement: 'pending.parking = "asked";\n    this.#release(pending);\n',
-    noticedBy: { seed: 288 },
+    noticedBy: { seed: 442 },
   },
   {
     name: "what was rejected as poison speaks against the next timer of its instance",

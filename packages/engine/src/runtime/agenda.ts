@@ -7,7 +7,7 @@ import type { LogClock } from "./log-clock.ts";
 import type { TimerWindow } from "./timer-window.ts";
 
 /** What one turn of a partition has to do. */
-interface Work {
+export interface Work {
   readonly records: readonly LogRecord[];
   /** Up to when timers may fire in it. */
   readonly timersBy: EpochMs;

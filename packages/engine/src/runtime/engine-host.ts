@@ -11,6 +11,7 @@ import type { Turnstile } from "./caution.ts";
 import type { EngineCounters, EngineDurations } from "./counters.ts";
 import type { InHand, InputInHand } from "./in-hand.ts";
 import type { EngineOptions } from "./options.ts";
+import type { TimerTurns } from "./timer-turns.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogLine = (level: LogLevel, message: string, facts?: object) => void;
@@ -32,6 +33,7 @@ export interface EngineHost {
   readonly brokerClocks: BrokerClocks;
   /** Where one partition at a time takes inputs that may end the process. */
   readonly turnstile: Turnstile;
+  readonly timerTurns: TimerTurns;
   readonly inHand: InHand;
   /** What an earlier process hung on, where it could leave word; told once. */
   takeHungOn(partition: number): InputInHand | undefined;

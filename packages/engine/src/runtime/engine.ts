@@ -17,6 +17,7 @@ import { observeCounters, observePartitions } from "./observed.ts";
 import { type OwnerState, PartitionOwner } from "./partition-owner.ts";
 import { InHand, type InputInHand } from "./in-hand.ts";
 import { worldOf } from "./world.ts";
+import { TimerTurns } from "./timer-turns.ts";
 
 /** The group that shares the partitions of `events` among engines; on Kafka, `millrace-engine`. */
 const ENGINE_GROUP = "engine";
@@ -83,6 +84,7 @@ export class Engine {
       durations: this.durations,
       brokerClocks: new BrokerClocks(clock, onLine),
       turnstile: new Turnstile(),
+      timerTurns: new TimerTurns(clock),
       inHand: parts.inHand ?? new InHand(),
       takeHungOn: (partition) => this.#takeHungOn(partition),
       subscription: () => {

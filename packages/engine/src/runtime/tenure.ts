@@ -1,10 +1,9 @@
-import type { Instance } from "@millrace/shared/contract/instance";
 import { type InstanceId, instanceId } from "@millrace/shared/contract/names";
 import type { Position, PositionChange } from "@millrace/shared/contract/position";
 import { traceFacts } from "@millrace/shared/contract/trace";
 import type { LogRecord } from "@millrace/shared/ports/event-log";
 import type { DuePage, DueRange } from "@millrace/shared/ports/state-store";
-import { Agenda } from "./agenda.ts";
+import { Agenda, type Work } from "./agenda.ts";
 import { Batch, type BatchedInstance } from "./batch.ts";
 import { CarefulTurns } from "./careful-turns.ts";
 import { Caution } from "./caution.ts";
@@ -17,6 +16,7 @@ import { InstanceCache } from "./instance-cache.ts";
 import { Intake } from "./intake.ts";
 import { JournalWriter } from "./journal-writer.ts";
 import { learnVersions } from "./learn-versions.ts";
+import { loadInstances } from "./load-instances.ts";
 import { LogClock } from "./log-clock.ts";
 import { Retention } from "./retention.ts";
 import { StepSpans } from "./step-spans.ts";
@@ -213,6 +213,20 @@ export class Tenure {
     if (work === undefined) return await this.#idle();
     const { records, timersBy } = work;
     if (this.#caution.isOn) return await this.#careful.turn(records[0], timersBy);
+    if (records.length > 0) return await this.#take(work);
+    const { timerTurns } = this.#host;
+    if (timerTurns.isFree)
+      return await timerTurns.take(async () => {
+        await this.#take(work);
+        await this.#appending;
+      });
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      timerTurns.whenFree(() => this.#signal());
+    });
+  }
+
+  async #take({ records, timersBy }: Work): Promise<void> {
     await this.#host.turnstile.pass();
     const timersMax = Math.max(records.length, this.#host.options.turnTimersMax);
     const due = this.#timers.due(timersBy, timersMax);
@@ -247,7 +261,9 @@ export class Tenure {
       // Flows that are learnt while instances are loaded may read the same records otherwise.
       known = catalogue.offset;
       deliveries = this.#read(records);
-      const loaded = await this.#load(deliveries, more);
+      const ids = [...deliveries.flatMap((one) => one.deliveries.map(({ id }) => id)), ...more];
+      const at = { partition: this.#partition, cache: this.#cache, sent: this.#committer.sent };
+      const loaded = await loadInstances(this.#host, at, ids);
       await learnVersions(this.#host, loaded, deliveries);
       if (this.#ended) return undefined;
     } while (catalogue.offset !== known);
@@ -315,7 +331,7 @@ export class Tenure {
     this.#signal();
   }
 
-  // ---- read and load
+  // ---- read
 
   /** Whom the next records are for, as many of them as are for one turn. */
   #read(records: readonly LogRecord[]): Deliveries[] {
@@ -335,21 +351,6 @@ export class Tenure {
     }
     inHand.putDown();
     return read;
-  }
-
-  /** @returns the instances that were not in memory */
-  async #load(
-    deliveries: readonly Deliveries[],
-    more: readonly InstanceId[],
-  ): Promise<readonly Instance[]> {
-    const { store, counters } = this.#host;
-    const wanted = [...deliveries.flatMap((one) => one.deliveries.map(({ id }) => id)), ...more];
-    const missing = [...new Set(wanted.filter((id) => !this.#cache.has(id)))];
-    if (missing.length === 0) return [];
-    const found = await store.load(this.#partition, missing, this.#committer.sent);
-    counters.loads += 1;
-    counters.loadedInstances += found.size;
-    return missing.flatMap((id) => this.#cache.put(id, found.get(id)).instance ?? []);
   }
 
   // ---- append

@@ -66,6 +66,7 @@ interface OpenEvent {
   readonly at: EpochMs;
   /** Those that are left. */
   readonly deliveries: Map<InstanceId, Delivery>;
+  readonly refused: Set<InstanceId>;
   readonly faults: readonly RecordFault[];
   readonly rejected: Rejected[];
   readonly isGone: boolean;
@@ -226,6 +227,9 @@ export class PartitionWalk {
     const { id, to, at } = recorded;
     const open = this.#open;
     if (open === undefined || open.isGone) return judge.miss(recorded, "payload-gone");
+    // Of an event that takes several turns, the next owner takes what was rejected once more.
+    if (open.refused.has(id)) return;
+    if (recorded.outcome.kind === "rejected") open.refused.add(id);
     const delivery = open.deliveries.get(id);
     open.deliveries.delete(id);
     judge.take({ id, to, at, event: open.offset, delivery, recorded });
@@ -259,7 +263,13 @@ export class PartitionWalk {
       return;
     }
     const at = position.time;
-    this.#open = { offset, at, deliveries: new Map(), faults: [], rejected: [], isGone: true };
+    const nothing = {
+      deliveries: new Map(),
+      refused: new Set<InstanceId>(),
+      faults: [],
+      rejected: [],
+    };
+    this.#open = { offset, at, ...nothing, isGone: true };
   }
 
   #openWith(position: InputPosition, record: LogRecord): void {
@@ -271,7 +281,8 @@ export class PartitionWalk {
     position.move(offset + 1, at, 0, isRepeat ? undefined : header);
     const deliveries = isRepeat ? new Map<InstanceId, Delivery>() : this.#wanted(read);
     const faults = isRepeat ? [] : read.faults.filter((fault) => this.#parts.isWanted(fault));
-    this.#open = { offset, at, deliveries, faults, rejected: [], isGone: false };
+    const refused = new Set<InstanceId>();
+    this.#open = { offset, at, deliveries, refused, faults, rejected: [], isGone: false };
     if (!isRepeat && read.copyTo.length > 0) this.#parts.onElsewhere(record, at, read.copyTo);
   }
 
