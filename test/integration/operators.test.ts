@@ -122,6 +122,15 @@ describe.each([
       "second",
       "third",
     ]);
+    expect(await operator.isRefused("rejected", "redrive", "--all", "--max", "1", "--yes")).toEqual(
+      [1, expect.stringMatching(/would redrive \d+ rejected inputs, and --max is 1/)],
+    );
+    expect(await operator.does("rejected", "redrive", "--all")).toMatch(
+      /^this would redrive \d+ rejected inputs; --yes does it$/,
+    );
+    expect(await operator.does("rejected", "redrive", "--all", "--yes")).toMatch(
+      /^redriven \d+ rejected inputs$/,
+    );
     const { steps } = await operator.history("p1");
     const causes = steps.map(({ cause }) => [cause.kind, cause.type, cause.reason]);
     expect(causes).toContainEqual(["operator", "pause", "a new sensor"]);

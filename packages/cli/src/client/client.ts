@@ -24,6 +24,8 @@ export const DEFAULT_URL = "http://127.0.0.1:8080";
 /** Pause before a stream that broke is asked for anew. */
 const RETRY_MS = 1_000;
 
+export type Query = Readonly<Record<string, string | number | undefined>>;
+
 export interface ClientOptions {
   readonly url: string;
   readonly token: string | undefined;
@@ -39,10 +41,7 @@ export class Client {
     this.#options = options;
   }
 
-  get<T>(
-    path: string,
-    query: Readonly<Record<string, string | number | undefined>> = {},
-  ): Promise<T> {
+  get<T>(path: string, query: Query = {}): Promise<T> {
     return this.#ask("GET", withQuery(path, query));
   }
 
@@ -50,10 +49,7 @@ export class Client {
    * The data of server-sent events, for as long as they are wanted. Where the connection ends, it goes on
    * behind the last one.
    */
-  async *events(
-    path: string,
-    query: Readonly<Record<string, string | number | undefined>> = {},
-  ): AsyncGenerator {
+  async *events(path: string, query: Query = {}): AsyncGenerator {
     let last: string | undefined;
     for (;;) {
       const response = await this.#open("GET", withQuery(path, query), undefined, last);
@@ -70,8 +66,8 @@ export class Client {
     }
   }
 
-  post<T>(path: string, body: unknown): Promise<T> {
-    return this.#ask<T>("POST", path, body);
+  post<T>(path: string, body: unknown, query: Query = {}): Promise<T> {
+    return this.#ask<T>("POST", withQuery(path, query), body);
   }
 
   async #ask<T>(method: string, path: string, body?: unknown): Promise<T> {
@@ -97,10 +93,7 @@ export class Client {
   }
 }
 
-function withQuery(
-  path: string,
-  query: Readonly<Record<string, string | number | undefined>>,
-): string {
+function withQuery(path: string, query: Query): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     if (value !== undefined) search.set(name, String(value));

@@ -1,4 +1,5 @@
 import { CommandFailed, exitCodes } from "../client/client.ts";
+import { doPages } from "../client/pages.ts";
 import { Progress } from "../output/progress.ts";
 import { clientOf, json, print } from "./common.ts";
 
@@ -8,13 +9,6 @@ export interface BulkFlags {
   readonly yes?: true;
   readonly json?: true;
 }
-
-interface BulkPage {
-  readonly count: number;
-  readonly next?: string;
-}
-
-const PAGE = 500;
 
 /**
  * Does something to many, page by page. Counts them first; without `--yes` it leaves it at that, and
@@ -28,7 +22,10 @@ export async function doToMany(
   { max, yes, json: asJson }: BulkFlags,
   words: { readonly verb: string; readonly done: string; readonly what: string },
 ): Promise<void> {
-  const matching = await allPages(path, { ...body, preview: true }, () => {});
+  const client = clientOf();
+  let matching = 0;
+  for await (const { count } of doPages(client, path, { ...body, preview: true }))
+    matching += count;
   if (matching > max) {
     const said = `this would ${words.verb} ${matching} ${words.what}, and --max is ${max}; raise it to go on`;
     throw new CommandFailed(said, exitCodes.failed);
@@ -39,12 +36,11 @@ export async function doToMany(
   }
   const progress = new Progress();
   let done = 0;
-  const told = (soFar: number): void => {
-    done = soFar;
-    progress.move(soFar / matching, `${soFar} of ${matching} ${words.what}`);
-  };
   try {
-    await allPages(path, body, told, max);
+    for await (const { count } of doPages(client, path, body, max)) {
+      done += count;
+      progress.move(done / matching, `${done} of ${matching} ${words.what}`);
+    }
   } catch (error) {
     if (!(error instanceof CommandFailed) || done === 0) throw error;
     const said = `${words.done} ${done} of ${matching} ${words.what}, and no more: ${error.message}`;
@@ -53,28 +49,4 @@ export async function doToMany(
     progress.clear();
   }
   print(asJson ? json({ matching, done }) : `${words.done} ${done} ${words.what}`);
-}
-
-/** @param max held by the server: it does nothing of a page where there are more from it on */
-async function allPages(
-  path: string,
-  body: object,
-  told: (soFar: number) => void,
-  max?: number,
-): Promise<number> {
-  const client = clientOf();
-  let count = 0;
-  let cursor: string | undefined;
-  do {
-    const page: BulkPage = await client.post(path, {
-      ...body,
-      limit: PAGE,
-      cursor,
-      ...(max !== undefined && { max: max - count }),
-    });
-    count += page.count;
-    cursor = page.next;
-    told(count);
-  } while (cursor !== undefined);
-  return count;
 }

@@ -20,6 +20,15 @@ export function json(value: unknown): string {
   return JSON.stringify(value, null, 2);
 }
 
+/** Of the API. */
+export function instancePath(flow: string, key: string): string {
+  return `/v1/instances/${encodeURIComponent(flow)}/${encodeURIComponent(key)}`;
+}
+
+export function usage(message: string): CommandFailed {
+  return new CommandFailed(message, exitCodes.usage);
+}
+
 /** Reads an option that is a whole number above zero. */
 export function wholeNumber(text: string): number {
   const n = Number(text);

@@ -1,5 +1,6 @@
-import type { DeploymentInfo, DeploymentPage } from "@millrace/gateway/api/operations";
+import type { DeploymentInfo } from "@millrace/gateway/api/operations";
 import { Command } from "commander";
+import { listItems } from "../client/pages.ts";
 import { writeTable } from "../output/table.ts";
 import { writeThings } from "../output/text.ts";
 import { clientOf, json, print, wholeNumber } from "./common.ts";
@@ -44,16 +45,12 @@ interface ListOptions {
 }
 
 async function list({ json: asJson, limit, ...filters }: ListOptions): Promise<void> {
-  const client = clientOf();
-  const items: DeploymentInfo[] = [];
-  let cursor: string | undefined;
-  do {
-    const wanted = Math.min(500, limit - items.length);
-    const query = { ...filters, limit: wanted, cursor };
-    const page: DeploymentPage = await client.get("/v1/deployments", query);
-    items.push(...page.items);
-    cursor = page.next;
-  } while (cursor !== undefined && items.length < limit);
+  const { items, more } = await listItems<DeploymentInfo>(
+    clientOf(),
+    "/v1/deployments",
+    filters,
+    limit,
+  );
   if (asJson) return print(json(items));
   if (items.length === 0) return print("no deployments; a file in the folder of flows makes one");
   print(
@@ -64,7 +61,7 @@ async function list({ json: asJson, limit, ...filters }: ListOptions): Promise<v
       { title: "from", value: ({ origin }) => origin },
     ]),
   );
-  if (cursor !== undefined) print(`… more; --limit ${limit * 2} shows them`);
+  if (more) print(`… more; --limit ${limit * 2} shows them`);
 }
 
 async function show(

@@ -1,12 +1,14 @@
 import type { HistoryPage, HistoryStep } from "@millrace/gateway/api/operations";
-import { type Instance, instanceStatuses, type Timer } from "@millrace/shared/contract/instance";
-import { Command, Option } from "commander";
+import type { Instance, Timer } from "@millrace/shared/contract/instance";
+import { Command } from "commander";
+import { listItems } from "../client/pages.ts";
 import { writeTable } from "../output/table.ts";
 import { writeHistory } from "../output/history.ts";
 import { writeState, writeThings, writeTime } from "../output/text.ts";
+import { type InstanceFilter, withInstanceFilter } from "./instance-filter.ts";
 import { operateCommands } from "./operate.ts";
 import { signalCommand } from "./signal.ts";
-import { clientOf, json, print, wholeNumber } from "./common.ts";
+import { clientOf, instancePath, json, print, wholeNumber } from "./common.ts";
 
 /** An instance as the API shows it. */
 interface ShownInstance extends Omit<Instance, "ns" | "timers" | "owed"> {
@@ -19,24 +21,17 @@ interface ShownInstance extends Omit<Instance, "ns" | "timers" | "owed"> {
   }[];
 }
 
-interface Page {
-  readonly items: readonly ShownInstance[];
-  readonly next?: string;
-}
-
 /** `instance list`, `show`, `history`, `signal`, `pause`, `resume`, `cancel`. */
 export function instanceCommand(): Command {
   const instance = new Command("instance").description(
     "look at running machines, and talk to them",
   );
-  instance
-    .command("list")
-    .description("list instances")
-    .option("--flow <name>", "of one flow")
-    .option("--state <state>", "in one state, `a` or `a.b`")
-    .option("--thing <name>", "of one thing")
-    .addOption(new Option("--status <status>", "of one status").choices(instanceStatuses))
-    .option("--namespace <name>", "of another namespace")
+  withInstanceFilter(
+    instance
+      .command("list")
+      .description("list instances")
+      .option("--flow <name>", "those of one flow"),
+  )
     .option("--limit <count>", "at most so many", wholeNumber, 50)
     .option("--json", "as JSON")
     .action(list);
@@ -63,26 +58,19 @@ export function instanceCommand(): Command {
   return instance;
 }
 
-interface ListOptions {
+interface ListOptions extends InstanceFilter {
   readonly flow?: string;
-  readonly state?: string;
-  readonly thing?: string;
-  readonly status?: string;
-  readonly namespace?: string;
   readonly limit: number;
   readonly json?: true;
 }
 
 async function list({ json: asJson, limit, ...filters }: ListOptions): Promise<void> {
-  const client = clientOf();
-  const items: ShownInstance[] = [];
-  let cursor: string | undefined;
-  do {
-    const wanted = Math.min(500, limit - items.length);
-    const page: Page = await client.get("/v1/instances", { ...filters, limit: wanted, cursor });
-    items.push(...page.items);
-    cursor = page.next;
-  } while (cursor !== undefined && items.length < limit);
+  const { items, more } = await listItems<ShownInstance>(
+    clientOf(),
+    "/v1/instances",
+    filters,
+    limit,
+  );
   if (asJson) return print(json(items));
   if (items.length === 0) return print("no instances; a device's first event begins one");
   print(
@@ -95,11 +83,7 @@ async function list({ json: asJson, limit, ...filters }: ListOptions): Promise<v
       { title: "updated", value: ({ updatedAt }) => writeTime(updatedAt) },
     ]),
   );
-  if (cursor !== undefined) print(`… more; --limit ${limit * 2} shows them`);
-}
-
-function pathOf(flow: string, key: string): string {
-  return `/v1/instances/${encodeURIComponent(flow)}/${encodeURIComponent(key)}`;
+  if (more) print(`… more; --limit ${limit * 2} shows them`);
 }
 
 async function show(
@@ -107,7 +91,7 @@ async function show(
   key: string,
   { namespace, json: asJson }: { namespace?: string; json?: true },
 ): Promise<void> {
-  const shown = await clientOf().get<ShownInstance>(pathOf(flow, key), { namespace });
+  const shown = await clientOf().get<ShownInstance>(instancePath(flow, key), { namespace });
   if (asJson) return print(json(shown));
   const lines = [
     `${shown.flow}/${shown.key}  ${shown.status}, in ${writeState(shown.state)}`,
@@ -145,7 +129,7 @@ async function history(flow: string, key: string, options: HistoryOptions): Prom
   const steps: HistoryStep[] = [];
   let cursor = options.before;
   do {
-    const page = await client.get<HistoryPage>(`${pathOf(flow, key)}/history`, {
+    const page = await client.get<HistoryPage>(`${instancePath(flow, key)}/history`, {
       namespace: options.namespace,
       limit: Math.min(100, options.limit - steps.length),
       cursor,

@@ -1,6 +1,7 @@
 import type { MigratedState, MigrationPage } from "@millrace/gateway/api/operations";
 import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
+import { doPages } from "../client/pages.ts";
 import { Progress } from "../output/progress.ts";
 import { writeTable } from "../output/table.ts";
 import { writeState } from "../output/text.ts";
@@ -45,12 +46,10 @@ function stateOf(
   return { ...before, [was]: now };
 }
 
-const PAGE = 500;
-
 async function migrate(flow: string, flags: MigrateFlags): Promise<void> {
   const { from, to, map, namespace, reason, max, dryRun, yes, json: asJson } = flags;
   const body = { from, to, map, namespace, reason };
-  const planned = await allPages(flow, { ...body, preview: true });
+  const planned = await migratePages(flow, { ...body, preview: true });
   const lost = planned.states.filter(({ becomes }) => becomes === undefined);
   const stays = dryRun === true || yes !== true || lost.length > 0 || planned.count > max;
   if (asJson && stays) print(json({ ...planned, done: 0 }));
@@ -73,38 +72,29 @@ async function migrate(flow: string, flags: MigrateFlags): Promise<void> {
   const told = (soFar: number): void =>
     progress.move(soFar / planned.count, `${soFar} of ${planned.count} instances`);
   const now = { ...body, to: planned.to, preview: false };
-  const done = await allPages(flow, now, told, max).finally(() => progress.clear());
+  const done = await migratePages(flow, now, told, max).finally(() => progress.clear());
   print(asJson ? json({ ...planned, done: done.count }) : `migrated ${done.count} instances`);
 }
 
 /** @param max held by the server, for what is not only counted */
-async function allPages(
+async function migratePages(
   flow: string,
   body: object,
   told: (soFar: number) => void = () => {},
   max?: number,
 ): Promise<MigrationPage> {
-  const client = clientOf();
+  const path = `/v1/flows/${encodeURIComponent(flow)}/migrate`;
   const states = new Map<string, MigratedState>();
   let [count, to] = [0, ""];
-  let cursor: string | undefined;
-  do {
-    const path = `/v1/flows/${encodeURIComponent(flow)}/migrate`;
-    const page: MigrationPage = await client.post(path, {
-      ...body,
-      limit: PAGE,
-      cursor,
-      ...(max !== undefined && { max: max - count }),
-    });
+  for await (const page of doPages<MigrationPage>(clientOf(), path, body, max)) {
     for (const one of page.states) {
       const place = JSON.stringify(one.state);
       states.set(place, { ...one, count: one.count + (states.get(place)?.count ?? 0) });
     }
     count += page.count;
     to = page.to;
-    cursor = page.next;
     told(count);
-  } while (cursor !== undefined);
+  }
   return { to, count, states: [...states.values()] };
 }
 

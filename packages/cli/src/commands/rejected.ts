@@ -2,11 +2,11 @@ import type { Receipt } from "@millrace/gateway/api/operations";
 import type { Cause } from "@millrace/shared/contract/journal-record";
 import { parseDurationMs } from "@millrace/shared/contract/time";
 import { Command } from "commander";
-import { CommandFailed, exitCodes } from "../client/client.ts";
+import { listItems } from "../client/pages.ts";
 import { writeTable } from "../output/table.ts";
 import { shorten, writeTime } from "../output/text.ts";
 import { type BulkFlags, doToMany } from "./bulk.ts";
-import { clientOf, json, print, wholeNumber } from "./common.ts";
+import { clientOf, json, print, usage, wholeNumber } from "./common.ts";
 
 interface ShownRejection {
   readonly id: string;
@@ -18,11 +18,6 @@ interface ShownRejection {
   readonly cause: Cause;
   readonly payload: unknown;
   readonly traceId?: string;
-}
-
-interface RejectionPage {
-  readonly items: readonly ShownRejection[];
-  readonly next?: string;
 }
 
 interface Filter {
@@ -85,8 +80,7 @@ function untilOf(text: string): number {
 
 function agoOf(option: string, text: string): number {
   const ms = parseDurationMs(text);
-  if (ms === undefined)
-    throw new CommandFailed(`${option} ${text} is no duration, as 30s, 5m or 2h`, exitCodes.usage);
+  if (ms === undefined) throw usage(`${option} ${text} is no duration, as 30s, 5m or 2h`);
   return Date.now() - ms;
 }
 
@@ -97,15 +91,12 @@ interface ListOptions extends Filter {
 }
 
 async function list({ json: asJson, limit, ...filter }: ListOptions): Promise<void> {
-  const client = clientOf();
-  const items: ShownRejection[] = [];
-  let cursor: string | undefined;
-  do {
-    const query = { ...filter, limit: Math.min(500, limit - items.length), cursor };
-    const page = await client.get<RejectionPage>("/v1/rejected", query);
-    items.push(...page.items);
-    cursor = page.next;
-  } while (cursor !== undefined && items.length < limit);
+  const { items, more } = await listItems<ShownRejection>(
+    clientOf(),
+    "/v1/rejected",
+    filter,
+    limit,
+  );
   if (asJson) return print(json(items));
   if (items.length === 0) return print("nothing was rejected");
   print(
@@ -118,16 +109,14 @@ async function list({ json: asJson, limit, ...filter }: ListOptions): Promise<vo
       { title: "detail", value: ({ detail }) => shorten(detail, 80) },
     ]),
   );
-  if (cursor !== undefined) print(`… more; --limit ${limit * 2} shows them`);
+  if (more) print(`… more; --limit ${limit * 2} shows them`);
 }
 
 async function show(
   id: string,
   { namespace, json: asJson }: { namespace?: string; json?: true },
 ): Promise<void> {
-  const shown = await clientOf().get<ShownRejection>(`/v1/rejected/${encodeURIComponent(id)}`, {
-    namespace,
-  });
+  const shown = await clientOf().get<ShownRejection>(pathOf(id), { namespace });
   if (asJson) return print(json(shown));
   const { cause } = shown;
   const lines = [
@@ -151,10 +140,8 @@ async function redrive(
   const isNarrow = Object.values(narrowing).some((one) => one !== undefined);
   if (ids.length > 0) {
     if (isNarrow || all) throw usage("name rejected inputs, or say which by options; not both");
-    const query = namespace === undefined ? "" : `?namespace=${encodeURIComponent(namespace)}`;
     for (const id of ids) {
-      const path = `/v1/rejected/${encodeURIComponent(id)}/redrive${query}`;
-      const receipt = await clientOf().post<Receipt>(path, {});
+      const receipt = await clientOf().post<Receipt>(`${pathOf(id)}/redrive`, {}, { namespace });
       print(asJson ? JSON.stringify(receipt) : `redriven ${id}`);
     }
     return;
@@ -170,6 +157,6 @@ async function redrive(
   });
 }
 
-function usage(message: string): CommandFailed {
-  return new CommandFailed(message, exitCodes.usage);
+function pathOf(id: string): string {
+  return `/v1/rejected/${encodeURIComponent(id)}`;
 }

@@ -140,8 +140,8 @@ function write(value: unknown): string {
 }
 
 async function retire(flow: string, { namespace, json: asJson }: Flags): Promise<void> {
-  const query = namespace === undefined ? "" : `?namespace=${encodeURIComponent(namespace)}`;
-  const retired = await clientOf().post<FlowInfo>(`${pathOf(flow)}/retire${query}`, undefined);
+  const path = `${pathOf(flow)}/retire`;
+  const retired = await clientOf().post<FlowInfo>(path, undefined, { namespace });
   print(asJson ? json(retired) : `${retired.name} retired; running instances go on`);
 }
 
