@@ -138,9 +138,24 @@ describe("the API", () => {
     const other = await fetch(`${millrace().http}/v1/rejected/0-999999`);
     expect(other.status).toBe(404);
   });
+});
+
+/** What a test of a document asks for is refused to strangers. */
+const TOKEN = "0123456789abcdef";
+
+describe.each([
+  ["embedded, behind a token", () => embeddedInstallation(flows, { MILLRACE_TOKEN: TOKEN }), 30],
+  [
+    "on Kafka and Redis",
+    () => clusterInstallation(flows, { kafka: kafkaForTests(), redis: redisForTests() }),
+    10,
+  ],
+] as const)("the API, %s,", (_, open, examples) => {
+  const millrace = sharedProcess(open);
 
   test("keeps to its document, whatever is asked of it (schemathesis)", async () => {
-    const device = await deviceOf(millrace(), "d1");
+    const device = new CountingDevice("d1");
+    await device.connect(millrace().mqtt, { username: "d1", password: TOKEN });
     await device.tick("one");
     const python = await pythonWith(["schemathesis==4.32.5"]);
     const checks = [
@@ -153,8 +168,16 @@ describe("the API", () => {
     const args = [
       ...["-m", "schemathesis.cli", "run", `${millrace().http}/v1/openapi.json`],
       ...["--checks", checks.join(","), "--exclude-path-regex", "(journal|live)$"],
-      ...["--seed", "1", "--max-examples", "30", "--phases", "coverage,fuzzing,stateful"],
+      ...[
+        "--seed",
+        "1",
+        "--max-examples",
+        String(examples),
+        "--phases",
+        "coverage,fuzzing,stateful",
+      ],
       ...["--generation-database", "none", "--no-color"],
+      ...["--header", `Authorization: Bearer ${TOKEN}`],
     ];
     const { code, output } = await runProgram(python, args, {}, newDataFolder("schemathesis"));
     expect(code, output).toBe(0);
