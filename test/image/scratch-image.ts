@@ -94,17 +94,17 @@ export class ScratchImage {
     told: (step: string) => void,
   ): Promise<void> {
     this.#machineLayers = this.#machine();
-    const done = new Map<string, Layers>();
+    const done = new Map<string, Layers & { readonly workdir: string }>();
     for (const { name, base: wanted, steps } of stages) {
-      const over = done.get(wanted)?.folders ?? this.#machineLayers;
-      this.#last = await this.#mount(over, true);
+      const over = done.get(wanted);
+      this.#last = await this.#mount(over?.folders ?? this.#machineLayers, true);
       told(`FROM ${wanted}`);
-      let folder = "/";
+      let workdir = over?.workdir ?? "/";
       for (const step of steps) {
         told(JSON.stringify(step));
-        folder = await this.#step(step, folder, context, done);
+        workdir = await this.#step(step, workdir, context, done);
       }
-      if (name !== undefined) done.set(name, this.#last);
+      if (name !== undefined) done.set(name, { ...this.#last, workdir });
     }
   }
 

@@ -36,7 +36,7 @@ async function start(container: Container): Promise<MillraceProcess> {
 /** What the kernel says of a process: who it is, and what it may do. */
 function privilegesOf({ pid }: MillraceProcess): Record<string, string> {
   const lines = readFileSync(`/proc/${pid}/status`, "utf8").split("\n");
-  return Object.fromEntries(lines.map((line) => line.split(/:\s*/, 2) as [string, string]));
+  return Object.fromEntries(lines.map((line) => line.split(/:?\s+/, 2) as [string, string]));
 }
 
 /** A lamp and a sensor, which give the token as their password. @returns the first command of the lamp */
