@@ -131,8 +131,10 @@ export function inputFor(
     const { action, id, where } = header;
     return { kind: "operator", ...common, action, id, where, payload };
   }
-  if (header?.kind === "result")
-    return { kind: "result", ...common, effect: header.effect, outcome: header.outcome, payload };
+  if (header?.kind === "result") {
+    const { kind, effect, outcome, again } = header;
+    return { kind, ...common, effect, outcome, again, payload };
+  }
   if (header?.kind === "parked") {
     const effect = payload as unknown as Effect;
     return { kind: "parked", ...common, effectId: header.effect, effect, trace: header.trace };

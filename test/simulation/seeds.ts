@@ -32,4 +32,8 @@ export const onceFailed: ReadonlyMap<number, string> = new Map([
     "what an instance owed when it ended, and nobody could redrive any more, was owed for ever",
   ],
   [105, "what was decided during an append was in no window of timers for a while"],
+  [
+    342_365_981,
+    "a command that an old dispatcher put aside once its refusal was taken was owed for ever",
+  ],
 ]);

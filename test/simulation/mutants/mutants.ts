@@ -471,7 +471,7 @@ export const mutants: readonly Mutant[] = [
     file: `${dispatch}/commands.ts`,
     snippet: 'void isWritten(this.#results.settle(to, id, "superseded", { by }, owed.trace));',
     replacement: "",
-    noticedBy: { test: `${scenarios}/replaced-then-parked.test.ts` },
+    noticedBy: { test: `${scenarios}/parked-late.test.ts` },
   },
   {
     name: "a fold that meets a cut ends the partition, or the rebuild",
@@ -574,8 +574,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "what has ended is told with each step that puts another one aside",
     file: `${dispatch}/commands.ts`,
-    snippet: 'if (ended !== "refused" && (parked === undefined || parked === id))',
-    replacement: 'if (ended !== "refused")',
+    snippet: "if (parked === undefined || parked === id)",
+    replacement: "",
     noticedBy: { test: `${scenarios}/parked-while-behind.test.ts` },
   },
   {

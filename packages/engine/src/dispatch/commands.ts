@@ -119,10 +119,10 @@ export class Commands {
       const ended = this.#pending.endedAs(id);
       if (ended !== undefined) {
         // It ended here before the request to put it aside was taken, perhaps that of another dispatcher.
-        // A refusal was told already, and told again it would count as another. Nor is it told with each
-        // step that puts another one aside: an engine that is behind would have ever more to read.
-        if (ended !== "refused" && (parked === undefined || parked === id))
-          void isWritten(this.#results.settle(to, id, ended, {}, owed.trace));
+        // It is not told with each step that puts another one aside: an engine that is behind would have
+        // ever more to read.
+        if (parked === undefined || parked === id)
+          void isWritten(this.#results.settleAgain(to, id, ended, owed.trace));
         continue;
       }
       const by = this.#replacedBy(from.partition, { id, to, effect });

@@ -23,6 +23,25 @@ export class Results {
     payload: JsonObject,
     trace: string | undefined,
   ): Promise<void> {
+    await this.#write(to, this.#header(to, effect, outcome, trace), payload);
+  }
+
+  /** Tells once more what was told before, for an instance that owes the effect since. */
+  async settleAgain(
+    to: InstanceRef,
+    effect: EffectId,
+    outcome: Exclude<Outcome, "expired">,
+    trace: string | undefined,
+  ): Promise<void> {
+    await this.#write(to, { ...this.#header(to, effect, outcome, trace), again: true }, {});
+  }
+
+  #header(
+    to: InstanceRef,
+    effect: EffectId,
+    outcome: Exclude<Outcome, "expired">,
+    trace: string | undefined,
+  ): Result {
     const header: Result = {
       v: 1,
       kind: "result",
@@ -31,7 +50,7 @@ export class Results {
       outcome,
       ...this.#writer.stamp(),
     };
-    await this.#write(to, trace === undefined ? header : { ...header, trace }, payload);
+    return trace === undefined ? header : { ...header, trace };
   }
 
   /** Asks the instance to keep an effect that takes long. */

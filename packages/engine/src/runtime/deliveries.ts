@@ -259,8 +259,10 @@ function addressed(
       const { type, id, effect, where } = header;
       return { kind: "signal", ...common, type, id, effect, where, payload };
     }
-    case "result":
-      return { kind: "result", ...common, effect: header.effect, outcome: header.outcome, payload };
+    case "result": {
+      const { kind, effect, outcome, again } = header;
+      return { kind, ...common, effect, outcome, again, payload };
+    }
     case "operator": {
       const { action, id } = header;
       return { kind: "operator", ...common, action, id, where: header.where, payload };

@@ -87,6 +87,8 @@ const result = z.object({
   key: name,
   effect: id,
   outcome: z.enum(["delivered", "refused", "superseded", "done", "error"]),
+  /** It has been told before: where nobody waits for it, a refusal is no news any more. */
+  again: z.literal(true).optional(),
 });
 
 /** The dispatcher puts an effect aside that takes over a second. Value: the effect. */

@@ -65,6 +65,8 @@ export interface ResultInput extends FromLog {
   readonly kind: "result";
   readonly effect: string;
   readonly outcome: Outcome;
+  /** Whether it may have been told before. */
+  readonly again?: true | undefined;
   readonly payload: JsonObject;
 }
 

@@ -24,7 +24,8 @@ export function decideResult(
   const key = owedKey(input.effect);
   const owed = key === undefined ? undefined : instance.owed?.[key];
   if (owed === undefined || key === undefined) {
-    if (outcome !== "refused" || input.offset <= instance.in) return ignored("outcome-not-awaited");
+    if (outcome !== "refused" || input.again || input.offset <= instance.in)
+      return ignored("outcome-not-awaited");
     return reject(
       turn,
       "effect-failed",
