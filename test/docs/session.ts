@@ -85,7 +85,7 @@ export class Session {
       this.#aheadMs += 61_000;
       return "";
     }
-    if (line === "kill %millrace") {
+    if (/^kill %millrace(; wait %millrace)?$/.test(line)) {
       expect(await this.process.stop()).toBe(0);
       await this.#ended();
       return "";

@@ -123,6 +123,39 @@ const eventHeader = fc.oneof(
   { weight: 1, arbitrary: hostileText },
 );
 
+describe("records of ten thousand writers", () => {
+  test.each(["loose/x", "nobody/listens"])(
+    "for %s stop nothing, nor who owns the partition next",
+    async (topic) => {
+      await dispatched.crash();
+      const engine = { retentionCheckMs: 500, checkpointRecordsMin: 12, checkpointRatio: 1 };
+      dispatched = await DispatchedWorld.open({ flows: [flow], partitions: 1, engine });
+      const { world } = dispatched;
+      const headerOf = (w: string) =>
+        JSON.stringify({ ...stamped, w, kind: "device", topic, client: "p1", qos: 1 });
+      for (let at = 0; at < 10_000; at += 500) {
+        const names = Array.from({ length: 500 }, (_, i) => `${at + i}-`.padEnd(64, "x"));
+        const records = names.map((w) => ({ key: null, header: headerOf(w), value: "{}" }));
+        await world.process.log.append("events", 0, records);
+      }
+      await append("events", { header: headerOf("y".repeat(65)), value: json({}) });
+      await settle();
+      for (let i = 0; i < 30; i++) {
+        await expectAlive();
+        await world.advance(200);
+      }
+      await dispatched.crash();
+      await expectAlive();
+      const journal = world.logs.all("journal", 0);
+      const sizes = journal.map(({ header, value }) => (header + String(value)).length);
+      expect(Math.max(...sizes)).toBeLessThan(256 * 1024);
+      const checkpoints = journal.filter(({ header }) => header?.includes("checkpoint"));
+      expect(checkpoints.length).toBeGreaterThan(0);
+      expect(world.rejections().map(({ code }) => code)).toEqual(["malformed-record"]);
+    },
+  );
+});
+
 describe("a record of `events`", () => {
   test("of any kind, bent in any way, stops nothing", async () => {
     let writers = 0;

@@ -121,18 +121,21 @@ export class Operators {
     );
   }
 
-  /** @param where as one sees it now, who acts on such instances as are in a state; drawn, if absent */
+  /** @param meant as one sees it now, who acts on such instances as are in a state; drawn, if absent */
   #operate(
     gateway: GatewayProcess,
     partition: number,
     instance: Instance,
     action: OperatorAction,
-    where: Where = this.#where(instance),
+    meant?: Where,
   ): void {
     const { ns, flow, key } = instance;
     this.#count += 1;
+    const where = meant ?? this.#where(instance);
     const said = { v: 1, kind: "operator", ns, flow, key, action, where } as const;
-    const id = `o${this.#world.scheduler.chance(0.1) ? 0 : this.#count}`;
+    // Who tidies up has to be heard: what looks like a repeat is not.
+    const isLikeAnother = this.#world.scheduler.chance(0.1) && meant === undefined;
+    const id = `o${isLikeAnother ? 0 : this.#count}`;
     this.#world.note(gateway.process.name, () => `${action} ${nameOf(instance)} as ${id}`);
     gateway.process.enter(() => {
       const header = { ...said, id, ...gateway.writer.stamp() } satisfies EventHeader;

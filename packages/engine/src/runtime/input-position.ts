@@ -5,6 +5,9 @@ import {
 } from "@millrace/shared/contract/position";
 import type { EpochMs } from "@millrace/shared/contract/time";
 
+/** Writers that one append says the stamps of, about: so many are written down before more is read. */
+const GATHERED_MAX = 1_000;
+
 /**
  * How far the input of a partition is decided: ahead of what is journalled by one append at most.
  *
@@ -12,7 +15,7 @@ import type { EpochMs } from "@millrace/shared/contract/time";
  */
 export class InputPosition {
   #position: Position;
-  #stamps: Record<string, number> = {};
+  #stamps = new Map<string, number>();
   /** Since when it has moved without a record that says so, on the monotonic clock. */
   #movedAt: number | undefined;
 
@@ -39,7 +42,7 @@ export class InputPosition {
 
   /** The highest `n` taken from a writer. */
   stampOf(writer: string): number | undefined {
-    return this.#stamps[writer] ?? this.#position.stamps.get(writer)?.n;
+    return this.#stamps.get(writer) ?? this.#position.stamps.get(writer)?.n;
   }
 
   /** @param stamp the writer and its `n`, of a record that was taken */
@@ -50,7 +53,7 @@ export class InputPosition {
     stamp?: { readonly w: string; readonly n: number },
   ): void {
     this.#position = { ...this.#position, offset, time: Math.max(time, this.#position.time) };
-    if (stamp !== undefined) this.#stamps[stamp.w] = stamp.n;
+    if (stamp !== undefined) this.#stamps.set(stamp.w, stamp.n);
     this.#movedAt ??= nowMs;
   }
 
@@ -64,14 +67,18 @@ export class InputPosition {
     return this.#movedAt === undefined ? undefined : this.#movedAt + markMs;
   }
 
+  /** Whether a mark is due before more is read, for what it has to say takes much room. */
+  get isFull(): boolean {
+    return this.#stamps.size >= GATHERED_MAX;
+  }
+
   /** What an append would have to say of what is decided so far. */
   change(): PositionChange {
     const { offset, time, floor } = this.#position;
-    const moved = Object.keys(this.#stamps).length > 0;
     return {
       offset,
       time,
-      ...(moved && { stamps: { ...this.#stamps } }),
+      ...(this.#stamps.size > 0 && { stamps: Object.fromEntries(this.#stamps) }),
       ...(floor !== undefined && { floor }),
     };
   }
@@ -80,7 +87,7 @@ export class InputPosition {
   journal(): { change: PositionChange; position: Position } {
     const change = this.change();
     this.#position = movePosition(this.#position, change);
-    this.#stamps = {};
+    this.#stamps = new Map();
     this.#movedAt = undefined;
     return { change, position: this.#position };
   }

@@ -237,6 +237,7 @@ export class Tenure {
     const { batch, toCopy } = decided;
     this.#note(decided);
     await writeCopies(toCopy, this.#partition, this.#host);
+    if (batch.entries.length === 0 && this.#position.isFull) batch.addMark();
     if (batch.entries.length > 0) await this.#append(batch);
     this.#cache.evict();
   }

@@ -32,7 +32,7 @@ const stamped = {
   v: z.literal(1),
   ns: name,
   /** Writer: a gateway's or dispatcher's random name, or the source log of a copy or a `send`. */
-  w: name,
+  w: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9./_-]{0,63}$/, "not a writer's name"),
   n: z.int().nonnegative(),
   /** W3C `traceparent`. */
   trace: name.optional(),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { movePosition, startPosition, WRITER_SILENT_MS_MAX } from "./position.ts";
+import { movePosition, startPosition, WRITER_SILENT_MS_MAX, WRITERS_MAX } from "./position.ts";
 
 describe("the position of a partition", () => {
   test("takes over what an append says, and keeps the stamps of writers that it does not name", () => {
@@ -30,4 +30,16 @@ describe("the position of a partition", () => {
     const later = movePosition(one, { offset: 2, time: 100 * WRITER_SILENT_MS_MAX });
     expect([...later.stamps.keys()]).toEqual(["events/1", "journal/1"]);
   });
+});
+
+test("of more writers than anybody has, those are forgotten that were silent for longest; logs never", () => {
+  const log = { "journal/7": 1, "events/4095": 3 };
+  let position = movePosition(startPosition, { offset: 1, time: 0, stamps: log });
+  for (let i = 1; i <= WRITERS_MAX + 1; i++)
+    position = movePosition(position, { offset: i, time: i, stamps: { [`w${i}`]: i } });
+  const names = [...position.stamps.keys()];
+  expect(names.slice(0, 3)).toEqual(["journal/7", "events/4095", "w1002"]);
+  expect(names).toHaveLength(1_002);
+  const fake = Object.fromEntries(Array.from({ length: 3_000 }, (_, i) => [`journal/${i}x`, i]));
+  expect(movePosition(startPosition, { offset: 1, time: 0, stamps: fake }).stamps.size).toBe(1_000);
 });

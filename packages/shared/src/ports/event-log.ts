@@ -21,6 +21,9 @@ export interface LogRecord {
   readonly value: Buffer | null;
 }
 
+/** What brokers take at the most; nobody may count on more. */
+export const RECORD_BYTES_MAX = 4 * 1024 * 1024;
+
 export interface Appended {
   /** Offset of the first record of the append; the others follow it without a gap. */
   readonly offset: number;

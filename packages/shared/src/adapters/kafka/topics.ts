@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import kafkajs, { type Admin, type ITopicMetadata } from "kafkajs";
 import { OperationalError } from "../../errors/operational.ts";
-import type { Bounds, Topic } from "../../ports/event-log.ts";
+import { type Bounds, RECORD_BYTES_MAX, type Topic } from "../../ports/event-log.ts";
 import { rootOf } from "./broker-errors.ts";
 
 /**
@@ -22,8 +22,6 @@ export interface TopicsWanted {
 }
 
 const topics: readonly Topic[] = ["events", "journal", "registry"];
-
-const RECORD_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Deleting is the owner's work: neither Kafka's clock nor compaction knows what is void or needed. */
 const settings = {

@@ -1,16 +1,17 @@
 import { assert } from "../../errors/assert.ts";
 import { OperationalError } from "../../errors/operational.ts";
 import { sleep } from "../../ports/clock.ts";
-import type {
-  Appended,
-  Bounds,
-  EventLog,
-  LogRecord,
-  NewRecord,
-  PublishedRecord,
-  Subscription,
-  SubscriptionEvents,
-  Topic,
+import {
+  type Appended,
+  type Bounds,
+  type EventLog,
+  type LogRecord,
+  type NewRecord,
+  type PublishedRecord,
+  RECORD_BYTES_MAX,
+  type Subscription,
+  type SubscriptionEvents,
+  type Topic,
 } from "../../ports/event-log.ts";
 import { followLocal } from "../local/follow.ts";
 import { readLocal } from "../local/read.ts";
@@ -45,6 +46,7 @@ export class MemoryLog implements EventLog {
     this.#appending.add(place);
     try {
       await Promise.resolve();
+      if (records.some(isTooLarge)) throw tooLarge(topic, partition);
       return await this.#write(topic, partition, records);
     } finally {
       this.#appending.delete(place);
@@ -134,4 +136,18 @@ export class MemoryLog implements EventLog {
     await Promise.all([...this.#open].map((close) => close()));
     this.#open.clear();
   }
+}
+
+function isTooLarge({ key, header, value }: NewRecord): boolean {
+  return Buffer.byteLength(header + (key ?? "")) + (value?.length ?? 0) > RECORD_BYTES_MAX;
+}
+
+/** As brokers refuse it. */
+function tooLarge(topic: Topic, partition: number): OperationalError<"LOG-003"> {
+  const cause = `a record of more than ${RECORD_BYTES_MAX} bytes`;
+  return new OperationalError(
+    "LOG-003",
+    { topic, partition, cause },
+    `${topic}/${partition}: ${cause}`,
+  );
 }
