@@ -39,6 +39,9 @@ async function survives(what: string, payload: string) {
   await dispatched.rest();
   expect(world.instance("probe/p1").context["kept"]).toEqual({ x: 3 });
   expect(world.lines.filter((line) => !line.startsWith("debug"))).toEqual([]);
+  const topic = `probe/p1/${what}`;
+  for (const { cause } of world.rejections())
+    expect(cause).toMatchObject({ kind: "device", client: "client", topic });
   return world.rejections().map(({ code }) => code);
 }
 

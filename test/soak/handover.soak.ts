@@ -64,35 +64,55 @@ test("partitions change hands: planned, after a kill, and to an engine that join
   expectNothingWrong(findings);
 });
 
+/** Of one engine; the other has as many. */
 const IN_FLIGHT = 1_000;
-const DRAINS = 5;
+/** How long it has worked on them when it is told to stop. */
+const DRAINS_AFTER_MS = [5, 20, 50, 100, 200];
 const DRAIN_MS_MAX = 5_000;
 
 test(`SIGTERM with ${IN_FLIGHT} events in flight: nothing is done again`, async () => {
   const stage = await Stage.open({
     servers: { brokers: 3 },
     processes: { gateway: 1, engine: 2, dispatcher: 1 },
-    devices: { count: 20, paceMs: 50, windowMax: 10 },
+    devices: { count: 40, paceMs: 100, windowMax: 10 },
     partitions: 12,
   });
+  const { devices } = stage;
+  const unanswered = (): number =>
+    devices.reduce((sum, { events, answered }) => sum + events.length - answered, 0);
   const ended: number[] = [];
-  for (let drain = 0; drain < DRAINS; drain++) {
+  const inFlight: number[] = [];
+  for (const [drain, afterMs] of DRAINS_AFTER_MS.entries()) {
     const place = stage.processes.of("engine")[drain % 2];
     if (place === undefined) throw new Error("there are two engines");
-    for (const device of stage.devices) device.rest();
-    await until(() => stage.devices.every((device) => device.answered === device.events.length));
-    for (const device of stage.devices) device.burst(IN_FLIGHT / stage.devices.length);
-    for (const device of stage.devices) device.goOn(); // what tells that all go on
+    for (const device of devices) device.rest();
+    await until(() => unanswered() === 0);
+    place.process.signal("SIGSTOP");
+    for (const device of devices) device.burst((2 * IN_FLIGHT) / devices.length);
+    await until(() => devices.every((device) => device.acknowledged === device.events.length));
+    await unchanged(unanswered); // the other engine has done its part
+    for (const device of devices) device.goOn(); // what tells that all go on
+    place.process.signal("SIGCONT");
+    await sleep(afterMs);
+    inFlight.push(unanswered());
     const { endedInMs } = await endEngine(stage, place, "SIGTERM");
     ended.push(endedInMs);
     await addEngine(stage, place);
   }
   const findings = await stage.check();
   console.log(showPauses(`drain of ${IN_FLIGHT} events: until the engine was gone`, ended));
+  console.log(`in flight when it was told to stop: ${inFlight.join(", ")}`);
   console.log(
     `void records ${findings.counts.void}, commands again ${findings.counts.redelivered}`,
   );
   expectNothingWrong(findings);
   expect(findings.counts).toMatchObject({ void: 0, redelivered: 0 });
   expect(Math.max(...ended)).toBeLessThan(DRAIN_MS_MAX);
+  expect(Math.min(...inFlight)).toBeGreaterThan(0);
+  expect(Math.max(...inFlight)).toBeGreaterThan(IN_FLIGHT / 2);
 });
+
+/** Resolves when a number has been the same for a while. */
+async function unchanged(number: () => number): Promise<void> {
+  for (let before = -1; number() !== before; await sleep(300)) before = number();
+}

@@ -1,3 +1,4 @@
+import type { EventHeader } from "@millrace/shared/contract/event-record";
 import type { Instance } from "@millrace/shared/contract/instance";
 import type { Cause, Checkpoint, Mark, Rejected } from "@millrace/shared/contract/journal-record";
 import { type InstanceId, logKey } from "@millrace/shared/contract/names";
@@ -183,6 +184,8 @@ function encodeRejection(rejected: Rejected): string {
 }
 
 /** The cause of a rejection of a record that could not even be read for an instance. */
-export function causeOfFault(type: string, offset: number): Cause {
-  return { kind: "device", type, offset };
+export function causeOfFault(type: string, offset: number, header: EventHeader | undefined): Cause {
+  if (header?.kind !== "device") return { kind: "device", type, offset };
+  const { client, topic } = header;
+  return { kind: "device", type, offset, client, topic };
 }

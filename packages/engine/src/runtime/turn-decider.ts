@@ -202,7 +202,7 @@ export class TurnDecider {
     const at = Math.max(this.#position.time, time);
     const header = parseEventHeader(text);
     const read = "malformed" in header ? undefined : header;
-    const cause = causeOfFault(read?.kind ?? "", offset);
+    const cause = causeOfFault(read?.kind ?? "", offset, read);
     const ns = read?.ns ?? DEFAULT_NAMESPACE;
     const rejected = { at, cause, code: "poison", detail, ns, payload: bytesOf(value) } as const;
     this.#reject(batch, undefined, undefined, rejected, read?.trace);
@@ -240,7 +240,7 @@ export class TurnDecider {
     this.#host.inHand.takeEvent(this.#partition, record.offset, trace);
     if (one.faults.length + one.deliveries.length > 1) batch.beginBig(this.#position.change());
     for (const { code, detail, ns, flow, type } of one.faults) {
-      const cause = causeOfFault(type, record.offset);
+      const cause = causeOfFault(type, record.offset, header);
       const payload = payloadAsCame(record.value);
       const of = flow === undefined ? {} : { flow };
       const rejected = { at, cause, code, detail, ns, payload, ...of };
