@@ -74,7 +74,7 @@ test(`SIGTERM with ${IN_FLIGHT} events in flight: nothing is done again`, async 
   const stage = await Stage.open({
     servers: { brokers: 3 },
     processes: { gateway: 1, engine: 2, dispatcher: 1 },
-    devices: { count: 40, paceMs: 100, windowMax: 10 },
+    devices: { count: 40, paceMs: 400, windowMax: 10 },
     partitions: 12,
   });
   const { devices } = stage;
