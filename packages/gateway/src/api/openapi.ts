@@ -112,7 +112,6 @@ function parametersIn(
 
 /** What an operation may answer instead, by status. */
 function problemsOf(route: AnyRoute, schemaOf: SchemaOf): Record<string, object> {
-  const body = isStream(route) ? undefined : route.body;
   const codes: ErrorCode[] = [
     "API-002",
     "API-003",
@@ -125,7 +124,8 @@ function problemsOf(route: AnyRoute, schemaOf: SchemaOf): Record<string, object>
     const status = statusOf(code);
     statuses.set(status, [...(statuses.get(status) ?? []), code]);
   }
-  if (body !== undefined) for (const status of [413, 415]) statuses.set(status, ["API-002"]);
+  const mayHaveBody = !isStream(route) && route.method === "POST"; // an empty one, if it takes none
+  if (mayHaveBody) for (const status of [413, 415]) statuses.set(status, ["API-002"]);
   const schema = schemaOf(z.object({ problem }), "output");
   const [inner] = Object.values((schema["properties"] ?? {}) as Record<string, JsonSchema>);
   return Object.fromEntries(
