@@ -55,6 +55,7 @@ function operationOf(route: AnyRoute, schemaOf: SchemaOf): object {
     ...parametersIn("path", params, schemaOf),
     ...parametersIn("query", query, schemaOf),
   ];
+  const isTagged = !isStream(route) && route.method === "GET";
   const media = isStream(route) ? "text/event-stream" : "application/json";
   return {
     operationId: route.id,
@@ -71,9 +72,11 @@ function operationOf(route: AnyRoute, schemaOf: SchemaOf): object {
     responses: {
       [answer.status]: {
         description: answer.description,
+        ...(isTagged && { headers: { ETag: { schema: { type: "string" } } } }),
         content: { [media]: { schema: schemaOf(answer.schema, "output") } },
         ...(route.links !== undefined && { links: linksOf(route.links) }),
       },
+      ...(isTagged && { 304: { description: "what `If-None-Match` has a tag of is still so" } }),
       ...problemsOf(route, schemaOf),
     },
   };

@@ -2,7 +2,6 @@ import { NAME_BYTES_MAX } from "@millrace/shared/contract/names";
 import { isTraceparent, type Traceparent } from "@millrace/shared/contract/trace";
 import { listenError } from "@millrace/shared/errors/listen-error";
 import { messageOf, OperationalError } from "@millrace/shared/errors/operational";
-import etag from "@fastify/etag";
 import {
   fastify,
   type FastifyError,
@@ -12,6 +11,7 @@ import {
 } from "fastify";
 import * as z from "zod";
 import { isSameSecret } from "../admit/same-secret.ts";
+import { tagAnswers } from "./entity-tags.ts";
 import { serveEvents } from "./event-stream.ts";
 import { openApiOf } from "./openapi.ts";
 import type { Operations } from "./operations.ts";
@@ -125,7 +125,7 @@ function serveMetrics(app: FastifyInstance, { metrics, token }: ApiOptions): voi
 async function serveV1(v1: FastifyInstance, { operations, token }: ApiOptions): Promise<void> {
   if (token !== undefined)
     v1.addHook("onRequest", async (request) => refuseStrangers(request, token));
-  await v1.register(etag);
+  tagAnswers(v1);
   const routes = routesOf(operations);
   for (const route of routes) {
     const url = route.path.replaceAll(/\{(\w+)\}/g, ":$1");
