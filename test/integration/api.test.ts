@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import type { JournalEvent } from "@millrace/gateway/api/operations";
 import type { Instance } from "@millrace/shared/contract/instance";
@@ -106,8 +107,54 @@ describe("the API", () => {
     expect(etag).toMatch(/^(W\/)?".+"$/);
     const again = () => fetch(url, { headers: { "if-none-match": etag } });
     expect((await again()).status).toBe(304);
+    const oneOfSome = { "if-none-match": `"other", W/${etag}` }; // as a proxy may ask
+    expect((await fetch(url, { headers: oneOfSome })).status).toBe(304);
     await device.tick("two");
     await until(async () => (await again()).status === 200);
+  });
+
+  test("answers neither a POST nor a problem by a tag", async () => {
+    const answersOf = async (path: string, init: RequestInit = {}): Promise<[number, string]> => {
+      const url = `${millrace().http}/v1${path}`;
+      const first = await fetch(url, init);
+      expect(first.headers.get("etag")).toBeNull();
+      const sha1 = createHash("sha1").update(await first.text());
+      const headers = new Headers(init.headers);
+      headers.set("if-none-match", `"${sha1.digest("base64")}", *`);
+      const second = await fetch(url, { ...init, headers });
+      return [second.status, await second.text()];
+    };
+    const asked = { action: "cancel", flow: "counting", status: "paused", preview: true };
+    const [status, body] = await answersOf("/bulk/instances", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(asked),
+    });
+    expect([status, JSON.parse(body)]).toEqual([202, { count: 0 }]);
+    const [notThere, problem] = await answersOf("/instances/counting/nobody");
+    expect([notThere, JSON.parse(problem)]).toMatchObject([404, { code: "API-001" }]);
+  });
+
+  test("says in its document which answers have a tag", async () => {
+    interface Operation {
+      readonly responses: Readonly<Record<string, { headers?: object; content?: object }>>;
+    }
+    const { paths } = await millrace().get<{
+      paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+    }>("/v1/openapi.json");
+    const tagged = new Set<string>();
+    for (const [path, operations] of Object.entries(paths))
+      for (const [method, { responses }] of Object.entries(operations)) {
+        const isStream = "text/event-stream" in (responses["200"]?.content ?? {});
+        const hasTag = method === "get" && !isStream;
+        expect([path, method, "304" in responses]).toEqual([path, method, hasTag]);
+        expect([path, responses["200"]?.headers]).toEqual([
+          path,
+          hasTag ? { ETag: { schema: { type: "string" } } } : undefined,
+        ]);
+        if (hasTag) tagged.add(path);
+      }
+    expect(tagged).toContain("/v1/instances/{flow}/{key}");
   });
 
   test("shows the payload of what caused a step", async () => {

@@ -1,4 +1,7 @@
 import { fileURLToPath } from "node:url";
+import type { Operations } from "@millrace/gateway/api/operations";
+import { isStream } from "@millrace/gateway/api/route";
+import { routesOf } from "@millrace/gateway/api/routes";
 import { RawClient } from "@millrace/gateway/listen/testing/raw-client";
 import { beforeAll, describe, expect, test } from "vitest";
 import { CountingDevice } from "../support/device.ts";
@@ -9,6 +12,14 @@ import { until } from "../support/until.ts";
 
 const flows = fileURLToPath(new URL("flows/counting", import.meta.url));
 
+/** Members that a body must have, by operation. */
+const bodies: Readonly<Record<string, object>> = {
+  publishFlows: { text: "flow: other\nmachine: {}" },
+  signalInstance: { type: "tick" },
+  operateMany: { action: "cancel", flow: "counting" },
+  redriveMany: { flow: "counting" },
+};
+
 /** What every refusal says. */
 interface Problem {
   readonly type: string;
@@ -18,6 +29,20 @@ interface Problem {
   readonly detail: string;
   readonly facts: Readonly<Record<string, unknown>>;
 }
+
+/** The operations of the API, with a path and a body that each of them would take. */
+const operations = routesOf({} as Operations).map((route) => ({
+  id: route.id,
+  method: isStream(route) ? "GET" : route.method,
+  path: route.path
+    .replace("/traces/{id}", `/traces/${"0".repeat(31)}1`)
+    .replace("{id}", "0-1")
+    .replace("{version}", "0123abcd")
+    .replace("{flow}", "counting")
+    .replace("{key}", "d1")
+    .replace("{name}", "nobody"),
+  body: bodies[route.id] ?? {},
+}));
 
 async function problemOf(response: Response): Promise<Problem> {
   expect(response.headers.get("content-type")).toMatch(/^application\/problem\+json\b/);
@@ -54,6 +79,12 @@ describe("the HTTP API", () => {
     });
 
   const ask = (path: string): Promise<Response> => fetch(`${millrace().http}${path}`);
+
+  const asJson = (body: object): RequestInit => ({
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
 
   const tooBig = JSON.stringify({ type: "tick", payload: { id: "x".repeat(256 * 1_024) } });
 
@@ -121,13 +152,33 @@ describe("the HTTP API", () => {
     ["redrive", { until: 1 }, "all"],
     ["redrive", { code: "schema", max: -1 }, "max"],
   ])("refuses POST /v1/bulk/%s of %j, and does nothing", async (path, body, field) => {
-    const headers = { "content-type": "application/json" };
-    const init = { method: "POST", headers, body: JSON.stringify(body) };
-    const answer = await fetch(`${millrace().http}/v1/bulk/${path}`, init);
+    const answer = await fetch(`${millrace().http}/v1/bulk/${path}`, asJson(body));
     const { status, facts } = await problemOf(answer);
     expect([status, facts["field"]]).toEqual([400, field]);
     expect((await millrace().instance("counting", "d1"))?.status).toBe("running");
   });
+
+  const refusesUnheard = async (answer: Response): Promise<void> => {
+    const { status, code, facts } = await problemOf(answer);
+    expect([status, code, facts["field"]]).toEqual([400, "API-002", "unheard"]);
+    expect((await millrace().instance("counting", "d1"))?.status).toBe("running");
+  };
+
+  test.each([...operations, { id: "document", method: "GET", path: "/openapi.json", body: {} }])(
+    "refuses a parameter that there is not, and does nothing: $id",
+    async ({ method, path, body }) => {
+      const init = method === "POST" ? asJson(body) : {};
+      await refusesUnheard(await fetch(`${millrace().http}/v1${path}?unheard=of`, init));
+    },
+  );
+
+  test.each(operations.filter(({ method }) => method === "POST"))(
+    "refuses a member that there is not, and does nothing: $id",
+    async ({ path, body }) =>
+      refusesUnheard(
+        await fetch(`${millrace().http}/v1${path}`, asJson({ ...body, unheard: "of" })),
+      ),
+  );
 
   test.each(["/v1/nothing", "/nothing"])("has nothing at %s", async (path) => {
     expect(await problemOf(await ask(path))).toMatchObject({ status: 404, code: "API-001" });

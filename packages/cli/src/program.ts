@@ -1,6 +1,6 @@
 import { isOperational } from "@millrace/shared/errors/operational";
 import { Command, CommanderError } from "commander";
-import { CommandFailed, exitCodes } from "./client/client.ts";
+import { CommandFailed, exitCodeOf, exitCodes } from "./client/client.ts";
 import { completionCommands } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { deploymentCommand } from "./commands/deployment.ts";
@@ -56,7 +56,7 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitCodes.usage;
     if (error instanceof CommandFailed) return told(error.message, error.exitCode);
-    if (isOperational(error)) return told(error.message, exitOf(error.code));
+    if (isOperational(error)) return told(error.message, exitCodeOf(error.code));
     throw error;
   }
 }
@@ -64,9 +64,4 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
 function told(message: string, code: number): number {
   process.stderr.write(`millrace: ${message}\n`);
   return code;
-}
-
-function exitOf(code: string): number {
-  if (code.startsWith("CONFIG-")) return exitCodes.usage;
-  return code === "LOG-001" || code === "STATE-003" ? exitCodes.unreachable : exitCodes.failed;
 }

@@ -1,3 +1,4 @@
+import { parseDurationMs } from "@millrace/shared/contract/time";
 import { Client, CommandFailed, DEFAULT_URL, exitCodes } from "../client/client.ts";
 
 /**
@@ -34,4 +35,11 @@ export function wholeNumber(text: string): number {
   const n = Number(text);
   if (Number.isSafeInteger(n) && n > 0) return n;
   throw new CommandFailed(`${text} is not a whole number above zero`, exitCodes.usage);
+}
+
+/** Reads an option that is a duration. @returns milliseconds */
+export function durationMs(option: string, text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms === undefined) throw usage(`${option} ${text} is no duration, as 30s, 5m or 2h`);
+  return ms;
 }

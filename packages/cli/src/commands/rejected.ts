@@ -1,12 +1,11 @@
 import type { Receipt } from "@millrace/gateway/api/operations";
 import type { Cause } from "@millrace/shared/contract/journal-record";
-import { parseDurationMs } from "@millrace/shared/contract/time";
 import { Command } from "commander";
 import { listItems } from "../client/pages.ts";
 import { writeTable } from "../output/table.ts";
 import { shorten, writeTime } from "../output/text.ts";
 import { type BulkFlags, doToMany } from "./bulk.ts";
-import { clientOf, json, print, usage, wholeNumber } from "./common.ts";
+import { clientOf, durationMs, json, print, usage, wholeNumber } from "./common.ts";
 
 interface ShownRejection {
   readonly id: string;
@@ -71,17 +70,11 @@ function withFilter(command: Command): Command {
 }
 
 function sinceOf(text: string): number {
-  return agoOf("--since", text);
+  return Date.now() - durationMs("--since", text);
 }
 
 function untilOf(text: string): number {
-  return agoOf("--until", text);
-}
-
-function agoOf(option: string, text: string): number {
-  const ms = parseDurationMs(text);
-  if (ms === undefined) throw usage(`${option} ${text} is no duration, as 30s, 5m or 2h`);
-  return Date.now() - ms;
+  return Date.now() - durationMs("--until", text);
 }
 
 interface ListOptions extends Filter {

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { CommandFailed, exitCodes } from "../client/client.ts";
 import { Progress } from "../output/progress.ts";
 import { writeTrace } from "../output/waterfall.ts";
-import { clientOf, json, print } from "./common.ts";
+import { clientOf, durationMs, json, print } from "./common.ts";
 
 interface TraceFlags {
   readonly since: string;
@@ -16,7 +16,7 @@ export function traceCommand(): Command {
   return new Command("trace")
     .description("draw all that came of one publish, signal or timer, from the journal alone")
     .argument("<id>", "trace id, as `instance history` and the log show it, or a traceparent")
-    .option("--since <duration>", "how far back to search", "1h")
+    .option("--since <duration>", "how far back to search", sinceOf, "1h")
     .option("--namespace <name>", "of another namespace")
     .option("--json", "as JSON")
     .addHelpText(
@@ -24,6 +24,12 @@ export function traceCommand(): Command {
       "\nNo index leads to the records of a trace: the journal is searched, every partition from its end\nback to --since. On a large installation that takes a while; how far it is stands on standard error.\nHow an effect ended is shown where a flow waits for it: nothing else is written down.",
     )
     .action(show);
+}
+
+/** As it is given: the server works it out by the log's time. */
+function sinceOf(text: string): string {
+  durationMs("--since", text);
+  return text;
 }
 
 async function show(given: string, { since, namespace, json: asJson }: TraceFlags): Promise<void> {

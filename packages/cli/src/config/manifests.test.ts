@@ -199,8 +199,30 @@ describe.each(roles)("the $role of deploy/kubernetes", ({ role, deployment }) =>
     const policies = specsFor("NetworkPolicy", deployment, "podSelector");
     const types = policies.flatMap((policy) => policy["policyTypes"] as string[]);
     expect(new Set(types)).toEqual(new Set(["Ingress", "Egress"]));
-    const rules = policies.flatMap(({ ingress = [], egress = [] }) => [ingress, egress].flat());
-    expect(rules.filter((rule) => (rule as { ports?: unknown }).ports === undefined)).toEqual([]);
+    const ours = { podSelector: { matchLabels: { "app.kubernetes.io/name": "millrace" } } };
+    const gateways = {
+      podSelector: {
+        matchLabels: { ...ours.podSelector.matchLabels, "app.kubernetes.io/component": "gateway" },
+      },
+    };
+    const allowed = { namespaceSelector: { matchLabels: { "millrace-http": "allowed" } } };
+    expect(rulesOf(policies, "ingress", "from")).toEqual([
+      [["http"], [{ podSelector: {} }, allowed]],
+      ...(role === "gateway"
+        ? [
+            [["mqtt"], "anybody"],
+            [["peer"], [ours]],
+          ]
+        : []),
+    ]);
+    expect(rulesOf(policies, "egress", "to")).toEqual([
+      [[53, 53], "anybody"],
+      [[9092], "anybody"],
+      [[6379], "anybody"],
+      [[4318], "anybody"],
+      [[7883], [gateways]],
+      ...(role === "dispatcher" ? [[[443], "anybody"]] : []), // the example's calls
+    ]);
   });
 
   test("may do no more than it needs", () => {
@@ -240,6 +262,19 @@ function specsFor(
         ([label, value]) => labels[label] === value,
       ),
     );
+}
+
+/** What policies let pass: through which ports, and from whom or to whom. */
+function rulesOf(
+  policies: readonly NonNullable<Manifest["spec"]>[],
+  way: "ingress" | "egress",
+  peers: "from" | "to",
+): readonly unknown[] {
+  const rules = policies.flatMap(({ [way]: those = [] }) => those as Record<string, unknown>[]);
+  return rules.map(({ ports = [], [peers]: who = "anybody" }) => [
+    (ports as { port: unknown }[]).map(({ port }) => port),
+    who,
+  ]);
 }
 
 function kustomizationOf(file: string): Kustomization {

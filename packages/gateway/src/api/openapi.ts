@@ -55,6 +55,7 @@ function operationOf(route: AnyRoute, schemaOf: SchemaOf): object {
     ...parametersIn("path", params, schemaOf),
     ...parametersIn("query", query, schemaOf),
   ];
+  const isTagged = !isStream(route) && route.method === "GET";
   const media = isStream(route) ? "text/event-stream" : "application/json";
   return {
     operationId: route.id,
@@ -71,9 +72,11 @@ function operationOf(route: AnyRoute, schemaOf: SchemaOf): object {
     responses: {
       [answer.status]: {
         description: answer.description,
+        ...(isTagged && { headers: { ETag: { schema: { type: "string" } } } }),
         content: { [media]: { schema: schemaOf(answer.schema, "output") } },
         ...(route.links !== undefined && { links: linksOf(route.links) }),
       },
+      ...(isTagged && { 304: { description: "what `If-None-Match` has a tag of is still so" } }),
       ...problemsOf(route, schemaOf),
     },
   };
@@ -112,7 +115,6 @@ function parametersIn(
 
 /** What an operation may answer instead, by status. */
 function problemsOf(route: AnyRoute, schemaOf: SchemaOf): Record<string, object> {
-  const body = isStream(route) ? undefined : route.body;
   const codes: ErrorCode[] = [
     "API-002",
     "API-003",
@@ -125,7 +127,8 @@ function problemsOf(route: AnyRoute, schemaOf: SchemaOf): Record<string, object>
     const status = statusOf(code);
     statuses.set(status, [...(statuses.get(status) ?? []), code]);
   }
-  if (body !== undefined) for (const status of [413, 415]) statuses.set(status, ["API-002"]);
+  const mayHaveBody = !isStream(route) && route.method === "POST"; // an empty one, if it takes none
+  if (mayHaveBody) for (const status of [413, 415]) statuses.set(status, ["API-002"]);
   const schema = schemaOf(z.object({ problem }), "output");
   const [inner] = Object.values((schema["properties"] ?? {}) as Record<string, JsonSchema>);
   return Object.fromEntries(

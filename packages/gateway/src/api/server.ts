@@ -2,7 +2,6 @@ import { NAME_BYTES_MAX } from "@millrace/shared/contract/names";
 import { isTraceparent, type Traceparent } from "@millrace/shared/contract/trace";
 import { listenError } from "@millrace/shared/errors/listen-error";
 import { messageOf, OperationalError } from "@millrace/shared/errors/operational";
-import etag from "@fastify/etag";
 import {
   fastify,
   type FastifyError,
@@ -10,8 +9,9 @@ import {
   type FastifyReply,
   type FastifyRequest,
 } from "fastify";
-import type * as z from "zod";
+import * as z from "zod";
 import { isSameSecret } from "../admit/same-secret.ts";
+import { tagAnswers } from "./entity-tags.ts";
 import { serveEvents } from "./event-stream.ts";
 import { openApiOf } from "./openapi.ts";
 import type { Operations } from "./operations.ts";
@@ -125,7 +125,7 @@ function serveMetrics(app: FastifyInstance, { metrics, token }: ApiOptions): voi
 async function serveV1(v1: FastifyInstance, { operations, token }: ApiOptions): Promise<void> {
   if (token !== undefined)
     v1.addHook("onRequest", async (request) => refuseStrangers(request, token));
-  await v1.register(etag);
+  tagAnswers(v1);
   const routes = routesOf(operations);
   for (const route of routes) {
     const url = route.path.replaceAll(/\{(\w+)\}/g, ":$1");
@@ -138,15 +138,21 @@ async function serveV1(v1: FastifyInstance, { operations, token }: ApiOptions): 
       });
   }
   const document = openApiOf(routes);
-  v1.get("/openapi.json", async () => document);
+  v1.get("/openapi.json", async (request) => {
+    parse(nothing, request.query);
+    return document;
+  });
 }
+
+/** What a route takes that names no parameters, or no members: what it would not look at is refused. */
+const nothing = z.strictObject({});
 
 async function answerOf(route: Route, request: FastifyRequest, reply: FastifyReply) {
   const asked = {
-    query: parse(route.query, request.query),
+    query: parse(route.query ?? nothing, request.query),
     params: parse(route.params, request.params),
     // No body is an empty one; `null` is one of the wrong type.
-    body: parse(route.body, request.body === undefined ? {} : request.body),
+    body: parse(route.body ?? nothing, request.body === undefined ? {} : request.body),
     traceparent: traceparentOf(request),
   };
   return reply.code(route.answer.status).send(await route.handle(asked));
@@ -160,7 +166,7 @@ function traceparentOf({ headers }: FastifyRequest): string | undefined {
 async function stream(route: StreamRoute, request: FastifyRequest, reply: FastifyReply) {
   const lastEventId = request.headers["last-event-id"];
   const source = await route.stream({
-    query: parse(route.query, request.query),
+    query: parse(route.query ?? nothing, request.query),
     params: parse(route.params, request.params),
     body: undefined,
     ...(typeof lastEventId === "string" && { lastEventId }),
