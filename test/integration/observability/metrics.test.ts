@@ -4,7 +4,7 @@ import { definitionOf, metricNames } from "@millrace/shared/telemetry/metrics";
 import { prometheusName } from "@millrace/shared/telemetry/observe";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { alerts } from "../../../scripts/observability/alerts.ts";
-import { dashboardQueries } from "../../../scripts/observability/dashboard.ts";
+import { dashboardLines, dashboardQueries } from "../../../scripts/observability/dashboard.ts";
 import { CountingDevice } from "../../support/device.ts";
 import {
   clusterInstallation,
@@ -12,7 +12,7 @@ import {
   type MillraceProcess,
   type TestInstallation,
 } from "../../support/millrace.ts";
-import { selectorsOf } from "../../support/promql.ts";
+import { labelsMissing, selectorsOf } from "../../support/promql.ts";
 import { Scrape, scrape } from "../../support/scrape.ts";
 import { kafkaForTests, redisForTests } from "../../support/servers/find.ts";
 import { until } from "../../support/until.ts";
@@ -154,6 +154,11 @@ function seeQueries(last: Scrape): void {
     }),
   );
   expect(missing).toEqual([]);
+  const labelsOf = (metric: string) =>
+    last.samples.filter(({ name }) => name === metric).flatMap(({ labels }) => Object.keys(labels));
+  const lines = [...dashboardLines, ...alerts.map(({ expr }) => ["", expr] as const)];
+  // It throws for a query that groups by what no series has.
+  expect(lines.filter((line) => labelsMissing(line, labelsOf).length > 0)).toEqual([]);
 }
 
 describe("metrics", () => {
