@@ -21,6 +21,28 @@ export const alerts: readonly Alert[] = [
     expr: 'up{job="millrace"} == 0',
     summary: "a process does not answer",
   },
+  // What is not there has no series: no alert above a bound sees that all processes of a role are gone.
+  {
+    name: "MillraceNoEngine",
+    severity: "critical",
+    for: "2m",
+    expr: `absent(sum(${series("millrace.engine.partitions", 'state="running"')}) > 0)`,
+    summary: "no engine that is seen decides anything",
+  },
+  {
+    name: "MillraceNoDispatcher",
+    severity: "critical",
+    for: "2m",
+    expr: `absent(sum(${series("millrace.dispatcher.partitions", 'state="running"')}) > 0)`,
+    summary: "no dispatcher that is seen carries effects out",
+  },
+  {
+    name: "MillraceNoGateway",
+    severity: "critical",
+    for: "2m",
+    expr: `absent(${series("millrace.gateway.connections")})`,
+    summary: "no gateway is seen",
+  },
   {
     name: "MillraceNotReady",
     severity: "critical",

@@ -310,10 +310,12 @@ const sections: readonly { readonly title: string; readonly panels: readonly Pan
   },
 ];
 
-/** Every query of the dashboard. */
-export const dashboardQueries: readonly string[] = sections.flatMap(({ panels }) =>
-  panels.flatMap(({ lines }) => lines.map(([, expr]) => expr)),
+/** Every line of the dashboard: its legend and its query. */
+export const dashboardLines = sections.flatMap(({ panels }) =>
+  panels.flatMap(({ lines }) => lines),
 );
+
+export const dashboardQueries: readonly string[] = dashboardLines.map(([, expr]) => expr);
 
 const WIDTH = 8;
 const HEIGHT = 7;

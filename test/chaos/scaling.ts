@@ -3,8 +3,9 @@ import { logKey } from "@millrace/shared/contract/names";
 import { partitionOf } from "@millrace/shared/contract/partition";
 import { until } from "../support/until.ts";
 import type { Findings } from "./checker.ts";
+import type { LedgerDevice } from "./device.ts";
 import type { Role } from "./processes.ts";
-import { latencies, showPauses } from "./report.ts";
+import { latencies } from "./report.ts";
 import type { Stage } from "./stage.ts";
 
 /** What it cost to have another number of processes of a role. */
@@ -29,6 +30,25 @@ const COUNTED_MS = 5_000;
 const BEFORE_MS = 1_000;
 const ANSWERED_MS_MAX = 60_000;
 
+/** Names of devices, as many for each partition. @param each how many */
+export function namesOfDevices(partitions: number, each: number): readonly string[] {
+  const held = new Map<number, number>();
+  const names: string[] = [];
+  for (let n = 1; names.length < partitions * each; n += 1) {
+    const name = `d${n}`;
+    const partition = partitionOfDevice(name, partitions);
+    const count = held.get(partition) ?? 0;
+    if (count === each) continue;
+    held.set(partition, count + 1);
+    names.push(name);
+  }
+  return names;
+}
+
+function partitionOfDevice(name: string, partitions: number): number {
+  return partitionOf(logKey("default", name), partitions);
+}
+
 /** Starts or ends processes of a role while devices work, and waits until all of them go on. */
 export async function resize(
   stage: Stage,
@@ -42,7 +62,7 @@ export async function resize(
   await stage.goesOn();
   const end = performance.now();
   const during = stage.devices.map(({ name, events }) => ({
-    partition: partitionOf(logKey("default", name), partitions),
+    partition: partitionOfDevice(name, partitions),
     events: events.filter((one) => one.at >= at - BEFORE_MS && one.at <= end),
   }));
   const waiting = (): number =>
@@ -51,14 +71,28 @@ export async function resize(
     const what = `${waiting()} events of ${role}s ${from} > ${to}`;
     throw new Error(`${what} have no command after ${ANSWERED_MS_MAX} ms`);
   });
-  const byPartition = Map.groupBy(during, ({ partition }) => partition);
-  const pauses = new Map(
-    Array.from(byPartition, ([partition, devices]) => [
-      partition,
-      Math.max(...latencies(devices).command),
-    ]),
-  );
+  const pauses = longestWaits(during, partitions);
   return { role, from, to, at, tookMs, pauses, before, after: await throughput(stage) };
+}
+
+type Events = LedgerDevice["events"];
+
+/**
+ * The longest wait for a command in each partition, in ms.
+ * @throws where no device of a partition said anything: that nothing happened there is not known
+ */
+export function longestWaits(
+  said: readonly { readonly partition: number; readonly events: Events }[],
+  partitions: number,
+): ReadonlyMap<number, number> {
+  const byPartition = Map.groupBy(said, ({ partition }) => partition);
+  return new Map(
+    Array.from({ length: partitions }, (_, partition) => {
+      const waits = latencies(byPartition.get(partition) ?? []).command;
+      if (waits.length === 0) throw new Error(`no device said anything in partition ${partition}`);
+      return [partition, Math.max(...waits)];
+    }),
+  );
 }
 
 async function throughput({ devices }: Stage): Promise<number> {
@@ -68,11 +102,11 @@ async function throughput({ devices }: Stage): Promise<number> {
   return ((answered() - count) * 1_000) / (performance.now() - at);
 }
 
-/** One line for each change, with what was lost or doubled of its events. */
+/** Two lines for each change: the longest wait in each partition, and what was lost or doubled of its events. */
 export function showResizes(
-  { devices }: Stage,
+  { devices }: { readonly devices: readonly Pick<LedgerDevice, "name" | "events">[] },
   changes: readonly Resize[],
-  { lost, doubled }: Findings,
+  { lost, doubled }: Pick<Findings, "lost" | "doubled">,
 ): string {
   /** When the event that a finding names was published; undefined for one that names none. */
   const timeOf = (finding: string): number | undefined => {
@@ -87,9 +121,14 @@ export function showResizes(
         return at >= change.at - BEFORE_MS && at < until - BEFORE_MS;
       }).length;
     const { role, from, to, tookMs, pauses, before, after } = change;
-    const title = `${role}s ${from} > ${to}, in ${(tookMs / 1_000).toFixed(1)} s: each partition`;
-    const rest = `lost ${during(lost)}, doubled ${during(doubled)}, events/s ${before.toFixed(0)} > ${after.toFixed(0)}`;
-    return `${showPauses(title, [...pauses.values()])}, ${rest}`;
+    return [
+      `${role}s ${from} > ${to}, in ${(tookMs / 1_000).toFixed(1)} s: lost ${during(lost)}, doubled ${during(doubled)}, events/s ${before.toFixed(0)} > ${after.toFixed(0)}`,
+      `  longest wait of each partition in ms: ${showEach(pauses)}`,
+    ].join("\n");
   });
   return [...lines, `in all: lost ${lost.length}, doubled ${doubled.length}`].join("\n");
+}
+
+function showEach(pauses: ReadonlyMap<number, number>): string {
+  return Array.from(pauses, ([partition, ms]) => `${partition}: ${ms.toFixed(0)}`).join(", ");
 }

@@ -16,6 +16,8 @@ export interface StageOptions {
   readonly processes: Readonly<Record<Role, number>>;
   readonly devices: Omit<DeviceOptions, "patienceMs"> & {
     readonly count: number;
+    /** Of each: `d` and a number. d1, d2 and so on unless said. */
+    readonly names?: readonly string[];
     /** Of these, those that do not begin by themselves. */
     readonly late?: number;
     /** 5 s unless said. */
@@ -142,11 +144,11 @@ export class Stage {
   }
 }
 
-function fleet({ count, ...more }: StageOptions["devices"]): readonly LedgerDevice[] {
+function fleet({ count, names, ...more }: StageOptions["devices"]): readonly LedgerDevice[] {
   const options = { patienceMs: PATIENCE_MS, ...more };
   return Array.from(
     { length: count },
-    (_, n) => new LedgerDevice(`d${n + 1}`, `room${n % ROOMS}`, options),
+    (_, n) => new LedgerDevice(names?.[n] ?? `d${n + 1}`, `room${n % ROOMS}`, options),
   );
 }
 

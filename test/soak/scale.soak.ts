@@ -1,18 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "vitest";
 import { latencies, showPauses } from "../chaos/report.ts";
-import { type Resize, resize, showResizes } from "../chaos/scaling.ts";
+import { namesOfDevices, type Resize, resize, showResizes } from "../chaos/scaling.ts";
 import { expectNothingWrong, Stage } from "../chaos/stage.ts";
 
 const PARTITIONS = 12;
+const DEVICES_PER_PARTITION = 2;
 /** As an autoscaler does: more and more under load, and fewer again. */
 const COUNTS = [2, 4, 2, 1];
 
 test("1, 2, 4 and again 1 of each role, under load: nothing acknowledged is lost or doubled", async () => {
+  const names = namesOfDevices(PARTITIONS, DEVICES_PER_PARTITION);
   const stage = await Stage.open({
     servers: { brokers: 1 },
     processes: { gateway: 1, engine: 1, dispatcher: 1 },
-    devices: { count: 24, paceMs: 200, windowMax: 10 },
+    devices: { count: names.length, names, paceMs: 200, windowMax: 10 },
     partitions: PARTITIONS,
   });
   await sleep(5_000);

@@ -1,8 +1,9 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";
+import { readOtlp } from "./otlp-body.ts";
 
-/** OTLP as JSON, as far as tests look at it. */
+/** OTLP, as far as tests look at it; protobuf leaves out what is empty. */
 interface KeyValue {
   readonly key: string;
   readonly value: { readonly stringValue?: string; readonly intValue?: number | string };
@@ -18,7 +19,7 @@ interface SentSpan {
   readonly endTimeUnixNano: string;
   readonly attributes: readonly KeyValue[];
   readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
-  readonly status: { readonly code?: number };
+  readonly status?: { readonly code?: number };
 }
 
 interface Resource {
@@ -42,6 +43,8 @@ export class OtlpReceiver {
   readonly counters = new Map<string, number>();
   /** How many bodies came, by path and content type. */
   readonly bodies = new Map<string, number>();
+  /** Why bodies could not be read. */
+  readonly unread: string[] = [];
   readonly #server: Server;
 
   private constructor(server: Server) {
@@ -55,8 +58,9 @@ export class OtlpReceiver {
       request.on("data", (part: Buffer) => parts.push(part));
       request.on("end", () => {
         const type = request.headers["content-type"] ?? "";
-        holder.receiver?.take(request.url ?? "", type, Buffer.concat(parts));
-        response.writeHead(200, { "content-type": type }).end(type.includes("json") ? "{}" : "");
+        const isTaken = holder.receiver?.take(request.url ?? "", type, Buffer.concat(parts));
+        const answer = type.includes("json") ? "{}" : "";
+        response.writeHead(isTaken === true ? 200 : 400, { "content-type": type }).end(answer);
       });
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -72,13 +76,19 @@ export class OtlpReceiver {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  take(path: string, type: string, body: Buffer): void {
+  /** @returns whether it could be read */
+  take(path: string, type: string, body: Buffer): boolean {
     const key = `${path} ${type}`;
     this.bodies.set(key, (this.bodies.get(key) ?? 0) + 1);
-    if (!type.includes("json")) return;
-    const sent: unknown = JSON.parse(body.toString());
-    if (path === "/v1/traces") this.#takeSpans(sent as never);
-    else if (path === "/v1/metrics") this.#takeMetrics(sent as never);
+    try {
+      const sent = readOtlp(path, type, body);
+      if (path === "/v1/traces") this.#takeSpans(sent as never);
+      else this.#takeMetrics(sent as never);
+      return true;
+    } catch (error) {
+      this.unread.push(`${key}: ${String(error)}`);
+      return false;
+    }
   }
 
   #takeSpans({

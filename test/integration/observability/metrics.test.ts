@@ -1,9 +1,10 @@
+import { connect, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { definitionOf, metricNames } from "@millrace/shared/telemetry/metrics";
 import { prometheusName } from "@millrace/shared/telemetry/observe";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { alerts } from "../../../scripts/observability/alerts.ts";
-import { dashboardQueries } from "../../../scripts/observability/dashboard.ts";
+import { dashboardLines, dashboardQueries } from "../../../scripts/observability/dashboard.ts";
 import { CountingDevice } from "../../support/device.ts";
 import {
   clusterInstallation,
@@ -11,7 +12,7 @@ import {
   type MillraceProcess,
   type TestInstallation,
 } from "../../support/millrace.ts";
-import { selectorsOf } from "../../support/promql.ts";
+import { labelsMissing, selectorsOf } from "../../support/promql.ts";
 import { Scrape, scrape } from "../../support/scrape.ts";
 import { kafkaForTests, redisForTests } from "../../support/servers/find.ts";
 import { until } from "../../support/until.ts";
@@ -24,12 +25,37 @@ const onServers = () =>
 
 const TICKS = 5;
 
-/** Lets a device publish, one of its events be rejected, and a command come back for each of the others. */
+/** An MQTT 3.1.1 client that says nothing but CONNECT: it is dead after one and a half seconds. */
+async function silentClient({ mqtt }: MillraceProcess, id: string): Promise<Socket> {
+  const { hostname, port } = new URL(mqtt);
+  const socket = connect(Number(port), hostname);
+  onTestFinished(() => void socket.destroy());
+  socket.on("error", () => {}); // it is ended on purpose
+  const body = Buffer.from(`\0\x04MQTT\x04\x02\0\x01\0${String.fromCharCode(id.length)}${id}`);
+  socket.write(Buffer.concat([Buffer.from([0x10, body.length]), body]));
+  await new Promise((resolve, reject) => socket.once("data", resolve).once("close", reject));
+  return socket;
+}
+
+/** Makes the gateway end a connection for each of its reasons. */
+async function endConnections(gateway: MillraceProcess): Promise<void> {
+  await silentClient(gateway, "again");
+  await silentClient(gateway, "again");
+  const faulty = await silentClient(gateway, "faulty");
+  faulty.write(Buffer.from([0, 0]));
+}
+
+/**
+ * Lets a device publish, one of its events be rejected, and a command come back for each of the others. One
+ * of them is about a device that is away: its command is put aside.
+ */
 async function useIt(gateway: MillraceProcess): Promise<void> {
   const device = new CountingDevice("d1");
   await device.connect(gateway.mqtt);
   for (let i = 0; i < TICKS; i += 1) await device.tick(`t${i}`);
   await device.publish("count/d1/tick", "no JSON");
+  await device.publish("count/away/tick", '{"id":"t"}');
+  await endConnections(gateway);
   await until(() => device.echoed.length === TICKS);
 }
 
@@ -49,8 +75,11 @@ async function seeEngine(engine: MillraceProcess): Promise<void> {
   let last = new Scrape("");
   await until(async () => {
     last = await scrape(engine);
+    const count = last.sum("millrace_engine_step_duration_seconds_count");
     return (
-      last.sum("millrace_engine_lag") === 0 && last.sum("millrace_engine_rejections_total") > 0
+      last.sum("millrace_engine_lag") === 0 &&
+      last.sum("millrace_engine_rejections_total") > 0 &&
+      last.sum("millrace_engine_steps_total") === count // no step waits to be acknowledged
     );
   });
   expect(last.sum("millrace_engine_rejections_total", { code: "bad-payload" })).toBe(1);
@@ -61,6 +90,15 @@ async function seeEngine(engine: MillraceProcess): Promise<void> {
   expect(last.sum("millrace_engine_step_duration_seconds_bucket", { le: "+Inf" })).toBe(steps);
   expect(last.sum("millrace_engine_journal_append_duration_seconds_count")).toBeGreaterThan(0);
   expect(last.sum("millrace_engine_journal_size_bytes")).toBeGreaterThan(1_000);
+  // Both devices rest when they hear nothing more.
+  await until(async () => {
+    last = await scrape(engine);
+    return last.sum("millrace_engine_timers_fired_total") === 2;
+  });
+  expect(last.sum("millrace_engine_timer_lateness_seconds_count")).toBe(2);
+  const commits = "millrace_engine_commit_duration_seconds";
+  await until(async () => (await scrape(engine)).sum(`${commits}_count`) > 0);
+  expect((await scrape(engine)).sum(`${commits}_sum`)).toBeGreaterThan(0);
 }
 
 async function seeDispatcher(dispatcher: MillraceProcess): Promise<void> {
@@ -70,10 +108,22 @@ async function seeDispatcher(dispatcher: MillraceProcess): Promise<void> {
   const last = await scrape(dispatcher);
   const done = last.sum("millrace_dispatcher_effect_duration_seconds_count", { kind: "command" });
   expect(done).toBe(TICKS);
+  const parked = "millrace_dispatcher_effects_parked_total";
+  await until(async () => (await scrape(dispatcher)).sum(parked) === 1);
+  const pending = { kind: "command", state: "parked" };
+  expect((await scrape(dispatcher)).sum("millrace_dispatcher_effects_pending", pending)).toBe(1);
 }
 
-function seeGateway(last: Scrape): void {
-  expect(last.sum("millrace_gateway_publishes_total", { qos: "1" })).toBe(TICKS + 1);
+async function seeGateway(gateway: MillraceProcess): Promise<void> {
+  const ended = "millrace_gateway_connections_ended_total";
+  let last = new Scrape("");
+  await until(async () => {
+    last = await scrape(gateway);
+    return last.sum(ended) === 3;
+  });
+  for (const reason of ["keep-alive", "protocol", "taken-over"])
+    expect([reason, last.sum(ended, { reason })]).toEqual([reason, 1]);
+  expect(last.sum("millrace_gateway_publishes_total", { qos: "1" })).toBe(TICKS + 2);
   expect(last.sum("millrace_gateway_clients")).toBe(1);
   expect(last.sum("millrace_events_append_duration_seconds_count")).toBeGreaterThan(0);
 }
@@ -82,6 +132,8 @@ function seeProcess(last: Scrape): void {
   expect(last.sum("millrace_ready")).toBe(1);
   expect(last.sum("millrace_store_connected")).toBe(1);
   expect(last.sum("process_memory_usage_bytes")).toBeGreaterThan(2 ** 20);
+  for (const of of ["log-ends", "registry", "gateways"])
+    expect(last.sum("millrace_knowledge_age_seconds", { of })).toBeGreaterThan(0);
 }
 
 /** Sees that there is something for every query of the dashboard and the alerts. */
@@ -102,6 +154,11 @@ function seeQueries(last: Scrape): void {
     }),
   );
   expect(missing).toEqual([]);
+  const labelsOf = (metric: string) =>
+    last.samples.filter(({ name }) => name === metric).flatMap(({ labels }) => Object.keys(labels));
+  const lines = [...dashboardLines, ...alerts.map(({ expr }) => ["", expr] as const)];
+  // It throws for a query that groups by what no series has.
+  expect(lines.filter((line) => labelsMissing(line, labelsOf).length > 0)).toEqual([]);
 }
 
 describe("metrics", () => {
@@ -111,7 +168,7 @@ describe("metrics", () => {
     await seeEngine(millrace);
     await seeDispatcher(millrace);
     const last = await scrape(millrace);
-    seeGateway(last);
+    await seeGateway(millrace);
     seeProcess(last);
     seeQueries(last);
     const known = namesOf("gateway", "engine", "dispatcher");
@@ -135,7 +192,7 @@ describe("metrics", () => {
       const names = [...last.names].filter((name) => name !== "target_info");
       expect([role, names.sort()]).toEqual([role, [...namesOf(role)].sort()]);
     }
-    seeGateway(await scrape(gateway));
+    await seeGateway(gateway);
     await until(
       async () => (await scrape(dispatcher)).sum("millrace_peers", { state: "connected" }) === 1,
     );
