@@ -1,5 +1,5 @@
 import { deploy, planDisturbances, publishFlow } from "./disturbances.ts";
-import { I5_everyEffectIsExecuted } from "./effect-invariants.ts";
+import { I5_everyEffectIsExecuted, I5_everySendIsAskedFor } from "./effect-invariants.ts";
 import { versions } from "./flows.ts";
 import { I3_storeIsTheFold } from "./fold-invariants.ts";
 import {
@@ -112,4 +112,5 @@ function check(world: World, report: Report): void {
   }
   I1_nothingAcceptedIsLost(world, courses, report);
   I5_everyEffectIsExecuted(world, courses, report);
+  I5_everySendIsAskedFor(courses, report);
 }

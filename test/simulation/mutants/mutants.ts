@@ -136,6 +136,22 @@ export const mutants: readonly Mutant[] = [
     noticedBy: { seed: 1 },
   },
   {
+    name: "a send of a void step is written",
+    file: `${dispatch}/partition-dispatch.ts`,
+    snippet:
+      'if (reading === "counts" && header !== undefined) this.#execute(header, record, before);',
+    replacement:
+      'if (reading === "counts" || header?.fx?.every((kind) => kind === "send")) this.#execute(header, record, before);',
+    noticedBy: { seed: 269 },
+  },
+  {
+    name: "a send has no payload",
+    file: `${dispatch}/partition-dispatch.ts`,
+    snippet: "value: JSON.stringify(payload),\n    };\n    await this.#host.events.write(",
+    replacement: 'value: "{}",\n    };\n    await this.#host.events.write(',
+    noticedBy: { seed: 1 },
+  },
+  {
     name: "timers fire by the wall clock",
     file: `${engine}/log-clock.ts`,
     snippet: "return Math.floor(this.#learnt + monotonicMs - this.#learntAt);",
