@@ -87,7 +87,9 @@ async function drain(world: World): Promise<void> {
     const undone = world.undone();
     if (undone.length > 0) world.note("world", () => `undone: ${undone.join(", ")}`);
     // Nothing is left to do, and everybody can still be heard.
-    if (lastWord) sayLastWords(world);
+    if (!lastWord) return;
+    world.restedAt = scheduler.now;
+    sayLastWords(world);
   }
 }
 

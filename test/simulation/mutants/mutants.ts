@@ -234,6 +234,13 @@ export const mutants: readonly Mutant[] = [
     noticedBy: { seed: 2 },
   },
   {
+    name: "a command with a deadline is handed over to nobody",
+    file: `${dispatch}/commands.ts`,
+    snippet: "if (lifeOf(command) <= 0) return; // the engine",
+    replacement: "if (command.effect.deadline !== undefined) return; // the engine",
+    noticedBy: { seed: 1 },
+  },
+  {
     name: "a gateway does not remember what it has applied",
     file: "packages/gateway/src/deliver/applied-effects.ts",
     snippet: 'if (outcome.outcome === "delivered") this.#remember(id, outcome);',
