@@ -2,7 +2,7 @@ import { type Instance, isEnded } from "@millrace/shared/contract/instance";
 import type { Topic } from "@millrace/shared/ports/event-log";
 import { flowOf } from "./flows.ts";
 import type { Report } from "./invariants.ts";
-import type { JournalView, ViewedPosition } from "./journal-view.ts";
+import { type JournalView, positionIn, type ViewedPosition } from "./journal-view.ts";
 import type { World } from "./world.ts";
 
 /** I3 and I4: what the journal is folded into, from its beginning and from a floor, and what may be cut. */
@@ -25,9 +25,7 @@ export function I3_storeIsTheFold(world: World, partition: number, report: Repor
       `store/${partition} at ${below}: ${id} is\n  ${stored}\nand folds to\n  ${folded}`,
     );
   }
-  const { offset, stamps } = held.input;
-  const input = { offset, time: 0, stamps: new Map([...stamps].map(([w, { n }]) => [w, n])) };
-  const [stored, folded] = [told(input), told(view.position(below))];
+  const [stored, folded] = [told(held.input), told(view.position(below))];
   if (stored !== folded)
     report("I4", `store/${partition} at ${below}: input ${stored}, folds to ${folded}`);
 }
@@ -50,6 +48,8 @@ export function I3_floorIsABeginning(
   floor: number,
   report: Report,
 ): void {
+  const [said, was] = [told(positionIn(view.floorAt(floor))), told(view.position(floor + 1))];
+  if (said !== was) report("I4", `the checkpoint ${floor} says ${said}, and the input was ${was}`);
   const fold = view.from(floor);
   for (const id of view.ids) {
     const [here, whole] = [fold.instance(id), view.instance(id)];
@@ -94,7 +94,7 @@ export function isKeptNoLonger(instance: Instance, now: number): boolean {
   return instance.updatedAt + keepDoneMs <= now;
 }
 
-function told({ offset, stamps }: ViewedPosition): string {
-  const writers = [...stamps].map(([w, n]) => `${w}:${n}`).sort();
-  return `${offset} of ${writers.join()}`;
+function told({ offset, time, stamps }: ViewedPosition): string {
+  const writers = [...stamps].map(([w, { n, time: at }]) => `${w}:${n} at ${at}`).sort();
+  return `${offset} at ${time} of ${writers.join()}`;
 }

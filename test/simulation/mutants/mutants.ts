@@ -327,6 +327,20 @@ export const mutants: readonly Mutant[] = [
     noticedBy: { seed: 3 },
   },
   {
+    name: "a checkpoint says nothing of time",
+    file: `${engine}/retention.ts`,
+    snippet: "time,\n      stamps: Object.fromEntries(written),",
+    replacement: "time: 0,\n      stamps: Object.fromEntries(written),",
+    noticedBy: { seed: 3 },
+  },
+  {
+    name: "a checkpoint gives all stamps its own time",
+    file: `${engine}/retention.ts`,
+    snippet: "([w, { n, time: at }]) => [w, [n, at]] as const);",
+    replacement: "([w, { n }]) => [w, [n, time]] as const);",
+    noticedBy: { seed: 3 },
+  },
+  {
     name: "events are deleted as far as they are decided",
     file: `${engine}/retention.ts`,
     snippet: 'await host.log.truncate("events", partition, cut[2]);',
