@@ -1,5 +1,7 @@
+import type { StoredFold } from "@millrace/shared/adapters/memory/state-server";
 import { type Instance, isEnded } from "@millrace/shared/contract/instance";
 import type { Topic } from "@millrace/shared/ports/event-log";
+import type { StoredRejection } from "@millrace/shared/ports/state-store";
 import { flowOf } from "./flows.ts";
 import type { Report } from "./invariants.ts";
 import { type JournalView, positionIn, type ViewedPosition } from "./journal-view.ts";
@@ -25,9 +27,35 @@ export function I3_storeIsTheFold(world: World, partition: number, report: Repor
       `store/${partition} at ${below}: ${id} is\n  ${stored}\nand folds to\n  ${folded}`,
     );
   }
+  I3_rejectionsAreListed(held, view, partition, report);
   const [stored, folded] = [told(held.input), told(view.position(below))];
   if (stored !== folded)
     report("I4", `store/${partition} at ${below}: input ${stored}, folds to ${folded}`);
+}
+
+/** I3: the store lists the rejections of the journal, but for old ones where it began anew at a floor. */
+function I3_rejectionsAreListed(
+  { journal, rejections }: StoredFold,
+  view: JournalView,
+  partition: number,
+  report: Report,
+): void {
+  const ought = view.rejected.filter(({ offset }) => offset < journal.offset);
+  const gone = ought.splice(0, ought.length - rejections.length).at(-1);
+  if (gone !== undefined && gone.offset >= Math.max(-1, ...view.floors))
+    report("I3", `store/${partition} at ${journal.offset} does not list rejection ${gone.offset}`);
+  const folded = ought.map(({ body, offset, text: json, trace }) =>
+    listed({ ...body, thing: body.cause.thing, offset, json, trace }),
+  );
+  for (const [i, stored] of rejections.map(listed).entries()) {
+    if (stored !== folded[i])
+      report("I3", `store/${partition} lists\n  ${stored}\nand ought to list\n  ${folded[i]}`);
+  }
+}
+
+function listed(one: { readonly [K in keyof StoredRejection]?: unknown }): string {
+  const { offset, at, ns, flow, key, thing, code, trace, json } = one;
+  return JSON.stringify({ offset, at, ns, flow, key, thing, code, trace, json });
 }
 
 /** I4: the store is never ahead of the journal. */

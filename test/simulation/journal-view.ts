@@ -20,6 +20,7 @@ export interface Counting {
   readonly body: Step & Rejected & Checkpoint & Mark;
   readonly text: string;
   readonly pos: JournalHeader["pos"];
+  readonly trace: JournalHeader["trace"];
 }
 
 interface Raw extends Counting {
@@ -116,6 +117,8 @@ export class JournalFold {
 /** One partition's journal as an onlooker reads it, who keeps what the log forgets. */
 export class JournalView extends JournalFold {
   readonly counting: Counting[] = [];
+  /** Of these, the rejections. */
+  readonly rejected: Counting[] = [];
   /** Effects of steps that count, by their ids. */
   readonly effects = new Map<string, { readonly effect: Effect; readonly step: Counting }>();
   /** Checkpoints that a record that counts has named as the floor. */
@@ -173,11 +176,12 @@ export class JournalView extends JournalFold {
 
   #look(header: JournalHeader, text: string, place: { offset: number; time: number }): void {
     const body = JSON.parse(text) as Raw["body"];
-    const { pos } = header;
-    const raw = { ...place, kind: header.kind as Kind, header, body, text, pos };
+    const { pos, trace } = header;
+    const raw = { ...place, kind: header.kind as Kind, header, body, text, pos, trace };
     this.#raw.push(raw);
     if (!this.take(raw)) return;
     this.counting.push(raw);
+    if (raw.kind === "rejected") this.rejected.push(raw);
     if (raw.kind === "checkpoint") this.checkpoint = raw.offset;
     if (raw.kind !== "step") return;
     const { instance, effects } = body;

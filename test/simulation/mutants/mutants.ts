@@ -383,6 +383,20 @@ export const mutants: readonly Mutant[] = [
     noticedBy: { seed: 147 },
   },
   {
+    name: "the store does not hear of rejections",
+    file: `${engine}/committer.ts`,
+    snippet: "rejections: this.#rejections,",
+    replacement: "rejections: [],",
+    noticedBy: { seed: 1 },
+  },
+  {
+    name: "a fold passes rejections over",
+    file: `${engine}/fold.ts`,
+    snippet: "return { instances, rejections };",
+    replacement: "return { instances, rejections: rejections.slice(0, 0) };",
+    noticedBy: { seed: 1 },
+  },
+  {
     name: "a store that begins anew keeps what it had",
     file: `${shared}/adapters/memory/state-store.ts`,
     snippet:
