@@ -1,8 +1,10 @@
 import type { CommandEffect, Effect } from "@millrace/shared/contract/effect";
+import type { Signal } from "@millrace/shared/contract/event-record";
+import { partitionOf } from "@millrace/shared/contract/partition";
 import { owedKey } from "@millrace/shared/core/decide/result";
 import type { Course, Report } from "./invariants.ts";
 import { type Counting, type JournalView, nameOf } from "./journal-view.ts";
-import type { World } from "./world.ts";
+import { PARTITIONS, type World } from "./world.ts";
 
 /** I5: what steps ask of the world is done, and its outcome taken once. */
 
@@ -24,6 +26,34 @@ export function I5_everyEffectIsExecuted(
       if (!done) report("I5", `${effect.kind} ${id} was not executed`);
     }
     I5_outcomesAreTakenOnce(view, report);
+  }
+}
+
+/** I5: what stands in `events` as a send is one of a step that counts, word for word, and where it is to be read. */
+export function I5_everySendIsAskedFor(courses: readonly Course[], report: Report): void {
+  const asked = new Map<string, string>();
+  for (const { view, partition } of courses) {
+    for (const [id, { effect, step }] of view.effects) {
+      if (effect.kind !== "send") continue;
+      const { ns } = step.body.instance;
+      const { flow, key, type, payload } = effect;
+      const to = partitionOf(`${ns}/${key}`, PARTITIONS);
+      const said = { to, id, ns, flow, key, type, value: JSON.stringify(payload) };
+      asked.set(sendStampOf(partition, step, effect), JSON.stringify(said));
+    }
+  }
+  for (const { events, partition: to } of courses) {
+    for (const { header = "{}", value, offset } of events) {
+      const { w, n, effect: id, ns, flow, key, type } = JSON.parse(header) as Partial<Signal>;
+      if (w?.startsWith("journal/") !== true) continue;
+      const is = JSON.stringify({ to, id, ns, flow, key, type, value: value?.toString() });
+      const ought = asked.get(`${w}:${n}`) ?? "what no step that counts asks for";
+      if (is !== ought)
+        report(
+          "I5",
+          `events/${to} ${offset}, sent as ${w}:${n}, is\n  ${is}\nand ought to be\n  ${ought}`,
+        );
+    }
   }
 }
 
@@ -68,8 +98,9 @@ function isCommandDone(
   step: Counting,
 ): boolean {
   if (world.receivedIds.has(id) || isCancelled(view, step)) return isSettled(view, id);
-  if ((effect.deadline ?? Number.POSITIVE_INFINITY) <= world.scheduler.now)
-    return isSettled(view, id);
+  const isPast = (effect.deadline ?? Number.POSITIVE_INFINITY) <= world.scheduler.now;
+  // Of what is asked for when all is at rest, nothing stands in the way of a device that listens.
+  if (isPast && step.time < world.restedAt) return isSettled(view, id);
   return effect.supersede && isSuperseded(view, effect, step) && isSettled(view, id);
 }
 

@@ -1,8 +1,10 @@
+import type { StoredFold } from "@millrace/shared/adapters/memory/state-server";
 import { type Instance, isEnded } from "@millrace/shared/contract/instance";
 import type { Topic } from "@millrace/shared/ports/event-log";
+import type { StoredRejection } from "@millrace/shared/ports/state-store";
 import { flowOf } from "./flows.ts";
 import type { Report } from "./invariants.ts";
-import type { JournalView, ViewedPosition } from "./journal-view.ts";
+import { type JournalView, positionIn, type ViewedPosition } from "./journal-view.ts";
 import type { World } from "./world.ts";
 
 /** I3 and I4: what the journal is folded into, from its beginning and from a floor, and what may be cut. */
@@ -25,11 +27,35 @@ export function I3_storeIsTheFold(world: World, partition: number, report: Repor
       `store/${partition} at ${below}: ${id} is\n  ${stored}\nand folds to\n  ${folded}`,
     );
   }
-  const { offset, stamps } = held.input;
-  const input = { offset, time: 0, stamps: new Map([...stamps].map(([w, { n }]) => [w, n])) };
-  const [stored, folded] = [told(input), told(view.position(below))];
+  I3_rejectionsAreListed(held, view, partition, report);
+  const [stored, folded] = [told(held.input), told(view.position(below))];
   if (stored !== folded)
     report("I4", `store/${partition} at ${below}: input ${stored}, folds to ${folded}`);
+}
+
+/** I3: the store lists the rejections of the journal, but for old ones where it began anew at a floor. */
+function I3_rejectionsAreListed(
+  { journal, rejections }: StoredFold,
+  view: JournalView,
+  partition: number,
+  report: Report,
+): void {
+  const ought = view.rejected.filter(({ offset }) => offset < journal.offset);
+  const gone = ought.splice(0, ought.length - rejections.length).at(-1);
+  if (gone !== undefined && gone.offset >= Math.max(-1, ...view.floors))
+    report("I3", `store/${partition} at ${journal.offset} does not list rejection ${gone.offset}`);
+  const folded = ought.map(({ body, offset, text: json, trace }) =>
+    listed({ ...body, thing: body.cause.thing, offset, json, trace }),
+  );
+  for (const [i, stored] of rejections.map(listed).entries()) {
+    if (stored !== folded[i])
+      report("I3", `store/${partition} lists\n  ${stored}\nand ought to list\n  ${folded[i]}`);
+  }
+}
+
+function listed(one: { readonly [K in keyof StoredRejection]?: unknown }): string {
+  const { offset, at, ns, flow, key, thing, code, trace, json } = one;
+  return JSON.stringify({ offset, at, ns, flow, key, thing, code, trace, json });
 }
 
 /** I4: the store is never ahead of the journal. */
@@ -50,6 +76,8 @@ export function I3_floorIsABeginning(
   floor: number,
   report: Report,
 ): void {
+  const [said, was] = [told(positionIn(view.floorAt(floor))), told(view.position(floor + 1))];
+  if (said !== was) report("I4", `the checkpoint ${floor} says ${said}, and the input was ${was}`);
   const fold = view.from(floor);
   for (const id of view.ids) {
     const [here, whole] = [fold.instance(id), view.instance(id)];
@@ -94,7 +122,7 @@ export function isKeptNoLonger(instance: Instance, now: number): boolean {
   return instance.updatedAt + keepDoneMs <= now;
 }
 
-function told({ offset, stamps }: ViewedPosition): string {
-  const writers = [...stamps].map(([w, n]) => `${w}:${n}`).sort();
-  return `${offset} of ${writers.join()}`;
+function told({ offset, time, stamps }: ViewedPosition): string {
+  const writers = [...stamps].map(([w, { n, time: at }]) => `${w}:${n} at ${at}`).sort();
+  return `${offset} at ${time} of ${writers.join()}`;
 }

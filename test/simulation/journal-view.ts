@@ -20,6 +20,7 @@ export interface Counting {
   readonly body: Step & Rejected & Checkpoint & Mark;
   readonly text: string;
   readonly pos: JournalHeader["pos"];
+  readonly trace: JournalHeader["trace"];
 }
 
 interface Raw extends Counting {
@@ -35,7 +36,7 @@ interface At<T> {
 export interface ViewedPosition {
   readonly offset: number;
   readonly time: number;
-  readonly stamps: ReadonlyMap<string, number>;
+  readonly stamps: ReadonlyMap<string, { readonly n: number; readonly time: number }>;
 }
 
 /**
@@ -48,11 +49,13 @@ export class JournalFold {
   readonly #positions: At<ViewedPosition>[] = [
     { offset: -1, value: { offset: 0, time: 0, stamps: new Map() } },
   ];
+  readonly #floor: Raw | undefined;
   #epoch = -1;
   #n = 0;
 
   /** @param floor the checkpoint to begin at; the beginning of all, if absent */
   constructor(floor?: Raw) {
+    this.#floor = floor;
     if (floor === undefined) return;
     this.#epoch = floor.header.e ?? -1;
     this.#n = floor.header.n - 1;
@@ -77,7 +80,8 @@ export class JournalFold {
     return true;
   }
 
-  #apply({ kind, body, pos, offset }: Raw): void {
+  #apply(raw: Raw): void {
+    const { body, pos, offset } = raw;
     const { instance } = body as { instance?: Instance };
     if (instance !== undefined) {
       const known = this.#instances.get(nameOf(instance));
@@ -85,15 +89,14 @@ export class JournalFold {
       if (known === undefined) this.#instances.set(nameOf(instance), [entry]);
       else known.push(entry);
     }
-    if (kind === "checkpoint") {
-      const stamps = Object.entries(body.stamps).map(([w, [n]]) => [w, n] as const);
-      const value = { offset: body.offset, time: body.time, stamps: new Map(stamps) };
-      this.#positions.push({ offset, value });
-    }
+    // Who has folded all before it needs no checkpoint, and can tell whether it is right.
+    if (raw === this.#floor) this.#positions.push({ offset, value: positionIn(body) });
     if (pos === undefined) return;
     const before = this.position();
-    const stamps = new Map([...before.stamps, ...Object.entries(pos.stamps ?? {})]);
-    this.#positions.push({ offset, value: { offset: pos.offset, time: pos.time, stamps } });
+    const { time } = pos;
+    const moved = Object.entries(pos.stamps ?? {}).map(([w, n]) => [w, { n, time }] as const);
+    const stamps = new Map([...before.stamps, ...moved]);
+    this.#positions.push({ offset, value: { offset: pos.offset, time, stamps } });
   }
 
   /** An instance, encoded, as the journal has it below a place. */
@@ -114,6 +117,8 @@ export class JournalFold {
 /** One partition's journal as an onlooker reads it, who keeps what the log forgets. */
 export class JournalView extends JournalFold {
   readonly counting: Counting[] = [];
+  /** Of these, the rejections. */
+  readonly rejected: Counting[] = [];
   /** Effects of steps that count, by their ids. */
   readonly effects = new Map<string, { readonly effect: Effect; readonly step: Counting }>();
   /** Checkpoints that a record that counts has named as the floor. */
@@ -171,11 +176,12 @@ export class JournalView extends JournalFold {
 
   #look(header: JournalHeader, text: string, place: { offset: number; time: number }): void {
     const body = JSON.parse(text) as Raw["body"];
-    const { pos } = header;
-    const raw = { ...place, kind: header.kind as Kind, header, body, text, pos };
+    const { pos, trace } = header;
+    const raw = { ...place, kind: header.kind as Kind, header, body, text, pos, trace };
     this.#raw.push(raw);
     if (!this.take(raw)) return;
     this.counting.push(raw);
+    if (raw.kind === "rejected") this.rejected.push(raw);
     if (raw.kind === "checkpoint") this.checkpoint = raw.offset;
     if (raw.kind !== "step") return;
     const { instance, effects } = body;
@@ -192,6 +198,12 @@ function lastBelow<T>(entries: readonly At<T>[], below: number): At<T> | undefin
     if (entry.offset < below) return entry;
   }
   return undefined;
+}
+
+/** The position that a checkpoint holds. */
+export function positionIn({ offset, time, stamps }: Checkpoint): ViewedPosition {
+  const all = Object.entries(stamps).map(([w, [n, at]]) => [w, { n, time: at }] as const);
+  return { offset, time, stamps: new Map(all) };
 }
 
 /** `ns/flow/key`; the names of the simulation need no encoding. */

@@ -1,5 +1,5 @@
 import { deploy, planDisturbances, publishFlow } from "./disturbances.ts";
-import { I5_everyEffectIsExecuted } from "./effect-invariants.ts";
+import { I5_everyEffectIsExecuted, I5_everySendIsAskedFor } from "./effect-invariants.ts";
 import { versions } from "./flows.ts";
 import { I3_storeIsTheFold } from "./fold-invariants.ts";
 import {
@@ -87,7 +87,9 @@ async function drain(world: World): Promise<void> {
     const undone = world.undone();
     if (undone.length > 0) world.note("world", () => `undone: ${undone.join(", ")}`);
     // Nothing is left to do, and everybody can still be heard.
-    if (lastWord) sayLastWords(world);
+    if (!lastWord) return;
+    world.restedAt = scheduler.now;
+    sayLastWords(world);
   }
 }
 
@@ -112,4 +114,5 @@ function check(world: World, report: Report): void {
   }
   I1_nothingAcceptedIsLost(world, courses, report);
   I5_everyEffectIsExecuted(world, courses, report);
+  I5_everySendIsAskedFor(courses, report);
 }

@@ -59,6 +59,8 @@ export class World {
   readonly calls = new Map<string, number>();
   /** Appends and truncations that may still take effect. */
   lateEffects = 0;
+  /** When all had come to rest, by the log's clock: what is said since then meets no fault. */
+  restedAt = Number.POSITIVE_INFINITY;
   /** How far the journal of each partition was ever said to be dispatched. */
   readonly dispatchedTo: number[] = [];
   readonly engineOptions: Partial<EngineOptions>;

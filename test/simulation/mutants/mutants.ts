@@ -136,6 +136,22 @@ export const mutants: readonly Mutant[] = [
     noticedBy: { seed: 1 },
   },
   {
+    name: "a send of a void step is written",
+    file: `${dispatch}/partition-dispatch.ts`,
+    snippet:
+      'if (reading === "counts" && header !== undefined) this.#execute(header, record, before);',
+    replacement:
+      'if (reading === "counts" || header?.fx?.every((kind) => kind === "send")) this.#execute(header, record, before);',
+    noticedBy: { seed: 269 },
+  },
+  {
+    name: "a send has no payload",
+    file: `${dispatch}/partition-dispatch.ts`,
+    snippet: "value: JSON.stringify(payload),\n    };\n    await this.#host.events.write(",
+    replacement: 'value: "{}",\n    };\n    await this.#host.events.write(',
+    noticedBy: { seed: 1 },
+  },
+  {
     name: "timers fire by the wall clock",
     file: `${engine}/log-clock.ts`,
     snippet: "return Math.floor(this.#learnt + monotonicMs - this.#learntAt);",
@@ -216,6 +232,13 @@ export const mutants: readonly Mutant[] = [
     snippet: "waits: () => this.#change(entry, 0, 1),",
     replacement: "waits: () => {},",
     noticedBy: { seed: 2 },
+  },
+  {
+    name: "a command with a deadline is handed over to nobody",
+    file: `${dispatch}/commands.ts`,
+    snippet: "if (lifeOf(command) <= 0) return; // the engine",
+    replacement: "if (command.effect.deadline !== undefined) return; // the engine",
+    noticedBy: { seed: 1 },
   },
   {
     name: "a gateway does not remember what it has applied",
@@ -304,6 +327,20 @@ export const mutants: readonly Mutant[] = [
     noticedBy: { seed: 3 },
   },
   {
+    name: "a checkpoint says nothing of time",
+    file: `${engine}/retention.ts`,
+    snippet: "time,\n      stamps: Object.fromEntries(written),",
+    replacement: "time: 0,\n      stamps: Object.fromEntries(written),",
+    noticedBy: { seed: 3 },
+  },
+  {
+    name: "a checkpoint gives all stamps its own time",
+    file: `${engine}/retention.ts`,
+    snippet: "([w, { n, time: at }]) => [w, [n, at]] as const);",
+    replacement: "([w, { n }]) => [w, [n, time]] as const);",
+    noticedBy: { seed: 3 },
+  },
+  {
     name: "events are deleted as far as they are decided",
     file: `${engine}/retention.ts`,
     snippet: 'await host.log.truncate("events", partition, cut[2]);',
@@ -344,6 +381,20 @@ export const mutants: readonly Mutant[] = [
     snippet: "if (dispatched !== undefined && dispatched.offset >= start) return dispatched;",
     replacement: "if (dispatched !== undefined && floor !== undefined) return floor.bookmark;",
     noticedBy: { seed: 147 },
+  },
+  {
+    name: "the store does not hear of rejections",
+    file: `${engine}/committer.ts`,
+    snippet: "rejections: this.#rejections,",
+    replacement: "rejections: [],",
+    noticedBy: { seed: 1 },
+  },
+  {
+    name: "a fold passes rejections over",
+    file: `${engine}/fold.ts`,
+    snippet: "return { instances, rejections };",
+    replacement: "return { instances, rejections: rejections.slice(0, 0) };",
+    noticedBy: { seed: 1 },
   },
   {
     name: "a store that begins anew keeps what it had",
