@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Root, Span, SpanStart, Tracer } from "@millrace/shared/ports/tracer";
 import { doorFlow, faultFlow, openCalls as open } from "../support/door.ts";
 
 /**
@@ -193,6 +194,26 @@ describe("a secret", () => {
   );
   const secrets = { tickets: "s3cret-token", path: "s3cret-path", pin: "s3cret-pin" };
 
+  /** All that is recorded of spans, sampled or not. */
+  class Recorder implements Tracer {
+    readonly recorded: string[] = [];
+
+    nowMs(): number {
+      return 0;
+    }
+
+    root(name: string, parent: string | undefined, start: SpanStart): Root {
+      const trace = parent ?? "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+      return { trace, span: this.begin(name, trace, start) };
+    }
+
+    begin(...start: [name: string, parent: string | undefined, start: SpanStart]): Span {
+      this.recorded.push(JSON.stringify(start));
+      const trace = start[1] ?? "";
+      return { trace, end: (more) => this.recorded.push(JSON.stringify(more ?? {})) };
+    }
+  }
+
   /** Everything that stands in any log, and that was told to operators. */
   const all = (world: Awaited<ReturnType<typeof open>>["world"]): string => {
     const records = (["events", "journal", "registry"] as const).flatMap((topic) =>
@@ -205,7 +226,8 @@ describe("a secret", () => {
   };
 
   test("is in the request, and nowhere else", async () => {
-    const { world, dispatched, http } = await open(secretive, { secrets });
+    const tracer = new Recorder();
+    const { world, dispatched, http } = await open(secretive, { secrets, tracer });
     http.host = (_, nth) => (nth === 1 ? { fails: "connection", afterMs: 2_000 } : { status: 500 });
     await world.publish("fault/f1/fault", { n: 1 });
     await world.advance(10_000);
@@ -217,6 +239,9 @@ describe("a secret", () => {
     expect(world.instance("fault/f1").context["failed"]).toEqual(["status"]);
     expect(all(world)).toContain("tickets.example answered 500");
     expect(all(world)).not.toContain("s3cret");
+    const spans = tracer.recorded.join("\n");
+    expect(spans).toContain('"server.address":"tickets.example"');
+    expect(spans).not.toContain("s3cret");
   });
 
   test("that is changed is the new one at the next attempt", async () => {
@@ -245,13 +270,16 @@ describe("a secret", () => {
 
   test("in the name of a host is not told, even where the host is refused", async () => {
     const flow = doorFlow().replace("https://people.example/", "https://${secret.host}.example/");
+    const tracer = new Recorder();
     const { badge, error, world } = await open(flow, {
       secrets: { host: "s3cret" },
       callHosts: ["people.example"],
+      tracer,
     });
     await badge();
     expect(error()?.message).toBe("MILLRACE_CALL_HOSTS does not have the host");
     expect(all(world)).not.toContain("s3cret");
+    expect(tracer.recorded.join("\n")).not.toContain("s3cret");
   });
 
   test("with a line break in it is no header, and is not told", async () => {

@@ -6,6 +6,7 @@ import { MemoryStateStore } from "@millrace/shared/adapters/memory/state-store";
 import type { EventsWriter } from "@millrace/shared/log/events-writer";
 import type { EventLog } from "@millrace/shared/ports/event-log";
 import type { Clock } from "@millrace/shared/ports/clock";
+import type { Tracer } from "@millrace/shared/ports/tracer";
 import type { Secrets } from "@millrace/shared/ports/secrets";
 import { Denials } from "./denials.ts";
 import { Devices } from "./devices.ts";
@@ -27,6 +28,7 @@ export function newDispatcher(
   events: EventsWriter = world.process.events,
   calls: CallParts = noCalls(world.clock),
   options: Partial<DispatchOptions> = {},
+  tracer?: Tracer,
 ): Dispatcher {
   return new Dispatcher({
     log,
@@ -36,6 +38,7 @@ export function newDispatcher(
     gateways: devices,
     calls,
     options,
+    tracer,
     onLine: (level, message, facts) =>
       world.lines.push(`${level} ${message} ${JSON.stringify(facts)}`),
   });
@@ -47,6 +50,7 @@ interface DispatchedOptions extends Omit<WorldOptions, "authorize"> {
   /** The secrets of calls, by name. */
   readonly secrets?: Readonly<Record<string, string>>;
   readonly dispatch?: Partial<DispatchOptions>;
+  readonly tracer?: Tracer;
 }
 
 /** The world of the scenarios with the real dispatcher in it, which dies and starts with its process. */
@@ -81,13 +85,14 @@ export class DispatchedWorld {
   /** Another dispatcher, in the process that the world has. */
   async startDispatcher(): Promise<void> {
     const { log, events } = this.world.process;
-    const { callHosts = ["*"], secrets = {}, dispatch } = this.#options;
+    const { callHosts = ["*"], secrets = {}, dispatch, tracer } = this.#options;
     const calls = {
       http: this.http,
       hosts: new CallHosts(callHosts),
       secrets: { read: async (name) => secrets[name] } satisfies Secrets,
     };
-    this.#dispatcher = newDispatcher(this.world, this.devices, log, events, calls, dispatch);
+    const { world, devices } = this;
+    this.#dispatcher = newDispatcher(world, devices, log, events, calls, dispatch, tracer);
     await this.#dispatcher.start();
     await this.rest();
   }

@@ -66,7 +66,7 @@ interface Failure {
  *      makes it, so that a receiver can tell a repeat;
  *   H2 a request goes out only to a host that is listed, and to an address that is public or listed: the
  *      address is looked at where the connection is made;
- *   H3 the value of a secret is in the request alone: in no record, no line of the log and no result;
+ *   H3 the value of a secret is in the request alone: in no record, no line of the log, no span and no result;
  *   H4 what one host does costs another one nothing: each has a line and a circuit of its own.
  */
 export class Calls {
