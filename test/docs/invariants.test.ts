@@ -25,9 +25,12 @@ const inSources = globSync("packages/*/src/**/*.ts", { cwd: root })
 const named = /\b([A-Z]\d+(?:(?:, | and )[A-Z]\d+)*) of \[[^\]]+\]\(([^)\s]+)\)/g;
 
 function namedIn(file: string): readonly string[] {
-  const text = readFileSync(join(root, file), "utf8");
+  return invariantsOf(readFileSync(join(root, file), "utf8"), dirname(file));
+}
+
+function invariantsOf(text: string, folder: string): readonly string[] {
   return [...text.matchAll(named)].flatMap(([, numbers = "", path = ""]) =>
-    numbers.split(/, | and /).map((number) => `${join(dirname(file), path)} ${number}`),
+    numbers.split(/, | and /).map((number) => `${join(folder, path)} ${number}`),
   );
 }
 
@@ -48,6 +51,11 @@ function attackedInTests(): readonly string[] {
         numbers.split(/, | and /).map((number) => `${file}: ${of} ${number}`),
       );
     });
+}
+
+/** Where a cell links to, from the root. */
+function linksIn(cell: string): readonly string[] {
+  return Array.from(cell.matchAll(/\]\((\S+?\.ts)\)/g), ([, link = ""]) => join("docs", link));
 }
 
 /** Cells of the rows under "What is promised", without those that rule it. */
@@ -97,6 +105,7 @@ describe("the invariants of docs/architecture.md", () => {
 
 describe("each clause of what is promised", () => {
   const clauses = promises();
+  const rows = new Map(invariantRows().map((row) => [row.invariant, row]));
 
   test("stands in the table of docs/reliability.md", () => {
     expect(clauses.length).toBeGreaterThan(8);
@@ -109,6 +118,15 @@ describe("each clause of what is promised", () => {
       expect(kept).toMatch(/[A-Z]\d+ of \[/);
       expect(code).toMatch(/\]\(\.\.\/packages\/\S+\.ts\)/);
       expect(tests).toMatch(/\]\(\.\.\/\S+\.(test|soak|suite)\.ts\)/);
+      const [inCode, inTests] = [linksIn(code), linksIn(tests)];
+      for (const invariant of invariantsOf(kept, "docs")) {
+        expect(inCode).toContain(invariant.split(" ")[0]);
+        const row = rows.get(invariant);
+        // One that no test attacks but the mutants has them in its own row.
+        if (row === undefined || row.tests.length === 0) continue;
+        const shared = row.tests.filter((one) => inTests.includes(one));
+        expect([invariant, shared.length > 0]).toEqual([invariant, true]);
+      }
     },
   );
 });

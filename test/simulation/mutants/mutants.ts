@@ -28,6 +28,14 @@ const scenarios = "test/scenarios";
 
 export const mutants: readonly Mutant[] = [
   {
+    name: "a command goes out under an id of its own",
+    file: `${dispatch}/commands.ts`,
+    snippet: "payload: encode(effect),\n      qos: effect.qos,\n      id,",
+    replacement:
+      "payload: encode(effect),\n      qos: effect.qos,\n      id: `${id}0` as EffectId,",
+    noticedBy: { seed: 1 },
+  },
+  {
     name: "an owner goes on under the epoch that the store has",
     file: `${engine}/claim.ts`,
     snippet: "const tenure = { epoch, time,",

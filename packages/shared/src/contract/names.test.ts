@@ -10,6 +10,8 @@ import {
   parseInstanceId,
 } from "./names.ts";
 
+/** Attacks: Q1 of names.ts. */
+
 const part = fc.string({ unit: "grapheme", minLength: 1 }).filter((text) => text.isWellFormed());
 const ref = fc.record({ ns: part, flow: part, key: part });
 

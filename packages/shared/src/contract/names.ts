@@ -3,6 +3,9 @@
  *
  * Every part is percent-encoded where it is joined, so that `/` in a thing's name can never be taken
  * for a border between parts.
+ *
+ *   Q1 an effect's id is its instance, generation, step and place in it: the same whoever decides the step
+ *      again, and never that of another one
  */
 
 /** One running machine: the tenant, the flow and the key that its events share. */
