@@ -81,8 +81,8 @@ describe("a command that takes long", () => {
   });
 
   test("draws a bar, and takes it away: a verification", async () => {
-    const output = await seen("flow verify --since 1h");
-    expect(output).toMatch(/\r[█░]{30} [0-8]\/8 partitions\x1b\[K/);
+    const output = await seen("flow verify --key room-0");
+    expect(output).toMatch(/\r[█░]{30} [01]\/1 partitions/);
     expect(output.split("\r\x1b[K").at(-1)).toMatch(/^decided \d+ inputs .*, 0 come out otherwise/);
   });
 
@@ -115,7 +115,7 @@ describe("a command that takes long", () => {
   test("draws a bar, and takes it away: a rebuild", async () => {
     await millrace().stop();
     const output = await seen("rebuild");
-    expect(output).toMatch(/\r[█░]{30} [0-8]\/8 partitions, \d+ records, \d+\/s\x1b\[K/);
+    expect(output).toMatch(/\r[█░]{30} [0-8]\/8 partitions, \d+ records, \d+\/s/);
     expect(output.split("\r\x1b[K").at(-1)).toMatch(/^rebuilt 8 partitions from \d+ records/);
   });
 });
