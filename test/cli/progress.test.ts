@@ -21,7 +21,8 @@ describe("a command that takes long", () => {
   const folder = newDataFolder("flows");
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "motion-light.yaml"), flow);
-  const millrace = sharedProcess(() => embeddedInstallation(folder));
+  const installation = embeddedInstallation(folder);
+  const millrace = sharedProcess(() => installation);
   let traceId = "";
 
   beforeAll(async () => {
@@ -40,7 +41,11 @@ describe("a command that takes long", () => {
   });
 
   async function seen(command: string): Promise<string> {
-    const env = { ...process.env, MILLRACE_URL: millrace().http };
+    const env = {
+      ...process.env,
+      MILLRACE_URL: millrace().http,
+      MILLRACE_LOG_URL: `file:${installation.dataFolder ?? ""}`,
+    };
     const line = `${process.execPath} ${bin} ${command}`;
     const terminal = inTerminal(line, { env, folder });
     expect(await terminal.ended, terminal.output()).toBe(0);
@@ -75,6 +80,12 @@ describe("a command that takes long", () => {
     expect(output.split("\r\x1b[K").at(-1)).toMatch(/^trace [0-9a-f]{32}: /);
   });
 
+  test("draws a bar, and takes it away: a verification", async () => {
+    const output = await seen("flow verify --key room-0");
+    expect(output).toMatch(/\r[█░]{30} [01]\/1 partitions/);
+    expect(output.split("\r\x1b[K").at(-1)).toMatch(/^decided \d+ inputs .*, 0 come out otherwise/);
+  });
+
   test("draws none where nobody looks on", async () => {
     const env = { MILLRACE_URL: millrace().http };
     const { stderr } = await runMillrace(["trace", traceId], { env });
@@ -98,5 +109,13 @@ describe("a command that takes long", () => {
       2,
       "millrace: --until noon is no duration, as 30s, 5m or 2h\n",
     ]);
+  });
+
+  // The last one: nobody else may hold the folder meanwhile.
+  test("draws a bar, and takes it away: a rebuild", async () => {
+    await millrace().stop();
+    const output = await seen("rebuild");
+    expect(output).toMatch(/\r[█░]{30} [0-8]\/8 partitions, \d+ records, \d+\/s/);
+    expect(output.split("\r\x1b[K").at(-1)).toMatch(/^rebuilt 8 partitions from \d+ records/);
   });
 });
