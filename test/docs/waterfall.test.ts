@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { traceOperationOf } from "@millrace/cli/compose/traces";
 import { writeTrace } from "@millrace/cli/output/waterfall";
 import type { TracedStep } from "@millrace/gateway/api/operations";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { DispatchedWorld } from "../support/dispatched-world.ts";
 import { root } from "../tidy/source-files.ts";
 import { fencesIn } from "./page.ts";
@@ -35,7 +35,10 @@ async function knock(): Promise<{ readonly items: readonly TracedStep[] }> {
   return await find({ ns: "default", id: ID, sinceMs: 60_000 });
 }
 
+afterEach(() => vi.unstubAllEnvs());
+
 test("the waterfall of the page is what the command draws", async () => {
+  vi.stubEnv("TZ", "UTC"); // the command writes local times
   const path = join(root, "docs/observability.md");
   const fences = fencesIn(readFileSync(path, "utf8"), path);
   const page = fences.find(
