@@ -5,6 +5,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { kafkaVersion } from "../../../../test/support/servers/kafka-jars.ts";
 import { createProgram } from "../program.ts";
 import { loadConfig } from "./load.ts";
 import { settings } from "./settings.ts";
@@ -80,6 +81,10 @@ describe("deploy/compose", () => {
       cap_drop: ["ALL"],
       security_opt: ["no-new-privileges:true"],
     });
+  });
+
+  test("has the Kafka that the tests run on", () => {
+    expect(compose.services["kafka"]?.image).toBe(`apache/kafka:${kafkaVersion}`);
   });
 
   test("starts the fleet with options that it takes", () => {
