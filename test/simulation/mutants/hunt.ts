@@ -9,7 +9,8 @@ for (const range of process.argv.slice(2)) {
   for (let seed = from; seed <= to; seed++) {
     const { broken } = await simulate(seed);
     if (broken.length === 0) continue;
-    console.log(JSON.stringify({ seed, broken: broken[0] }));
+    const invariants = [...new Set(broken.map((what) => what.split(" ")[0]))];
+    console.log(JSON.stringify({ seed, broken: broken[0], invariants }));
     process.exit(0);
   }
 }

@@ -10,8 +10,10 @@ const run = promisify(execFile);
 /** What a process has to say that ran seeds, or a test: what noticed the mutant, and how. */
 export interface Noticed {
   readonly seed?: number;
-  /** The invariant that is broken, or the tests that fail. */
+  /** The invariant that is broken first, and how, or the tests that fail. */
   readonly broken?: string;
+  /** All that the seed breaks, as far as it was told. */
+  readonly invariants?: readonly string[];
 }
 
 /** How often the snippet stands in its source: once, or the mutant is none any more. */
