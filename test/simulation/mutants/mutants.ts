@@ -33,7 +33,7 @@ export const mutants: readonly Mutant[] = [
     snippet: "payload: encode(effect),\n      qos: effect.qos,\n      id,",
     replacement:
       "payload: encode(effect),\n      qos: effect.qos,\n      id: `${id}0` as EffectId,",
-    noticedBy: { seed: 1 },
+    noticedBy: { seed: 1, breaks: "I5" },
   },
   {
     name: "an owner goes on under the epoch that the store has",
