@@ -97,6 +97,12 @@ async function opened(stir?: () => Promise<void>): Promise<Session> {
   return session;
 }
 
+async function say(session: Session, topic: string, payload: string): Promise<void> {
+  const client = await mqtt.connectAsync(session.process.mqtt);
+  await client.publishAsync(topic, payload, { qos: 1 });
+  await client.endAsync();
+}
+
 describe("what the pages tell a reader to type", { timeout: 120_000 }, () => {
   test("README.md: a first flow in five minutes", async () => {
     const session = await opened();
@@ -133,12 +139,20 @@ describe("what the pages tell a reader to type", { timeout: 120_000 }, () => {
     expect(await play(session, "README.md", /^Why is the lamp on/, done)).toBeGreaterThan(3);
   });
 
+  test("docs/api.md", async () => {
+    const move = (): Promise<void> => say(session, "site/kitchen/motion", '{"lux":9}');
+    const session: Session = await opened(move);
+    cpSync(join(root, "examples"), join(session.folder, "examples"), { recursive: true });
+    await session.start("--flows", "examples");
+    await move();
+    await until(
+      async () => (await session.process.instance("motion-light", "kitchen")) !== undefined,
+    );
+    expect(await play(session, "docs/api.md", /./)).toBe(2);
+  });
+
   test("docs/operations.md", async () => {
-    const publish = async (topic: string, payload: string): Promise<void> => {
-      const client = await mqtt.connectAsync(session.process.mqtt);
-      await client.publishAsync(topic, payload, { qos: 1 });
-      await client.endAsync();
-    };
+    const publish = (topic: string, payload: string) => say(session, topic, payload);
     const session: Session = await opened(() => publish("site/kitchen/motion", '{"lux":9}'));
     const flow = readFileSync(join(root, "examples", "motion-light.yaml"), "utf8");
     for (const folder of ["flows", "new"]) mkdirSync(join(session.folder, folder));

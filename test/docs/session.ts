@@ -91,7 +91,7 @@ export class Session {
       return "";
     }
     if (line.startsWith("mqtt sub ")) return await this.#subscribe(line);
-    if (line.startsWith("millrace journal tail")) return await this.#look(line);
+    if (/^(millrace journal tail|curl -N)\b/.test(line)) return await this.#look(line);
     return await this.#run(line);
   }
 
@@ -148,7 +148,7 @@ export class Session {
     let here = line.replaceAll("http://127.0.0.1:8080", http);
     for (const [page, ours] of this.#words) here = here.replaceAll(page, ours);
     here = here
-      .replace(/^curl /, "curl -sS ")
+      .replace(/^((?:exec )?curl) /, "$1 -sS --fail-with-body ")
       .replace(
         /^((?:exec )?mqtt (?:pub|sub)) /,
         (command) => `${command}-h 127.0.0.1 -p ${new URL(mqtt).port} `,

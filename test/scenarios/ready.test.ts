@@ -49,6 +49,8 @@ function health(world: World, roles: Roles) {
   return [ready, reasons];
 }
 
+const trace = `00-${"a".repeat(32)}-${"b".repeat(16)}-00`;
+
 /** A record that counts, by the owner that a partition has, and cannot be read. */
 function writeUnreadable({ logs }: World, partition: number): void {
   const all = logs
@@ -56,7 +58,7 @@ function writeUnreadable({ logs }: World, partition: number): void {
     .map(({ header = "{}" }) => JSON.parse(header) as { e?: number; n: number });
   const e = all.findLastIndex(({ n }) => n === 0);
   const n = (all.at(-1)?.n ?? 0) + 1;
-  const header = JSON.stringify({ v: 1, kind: "step", e, n, fx: ["publish"] });
+  const header = JSON.stringify({ v: 1, kind: "step", e, n, fx: ["publish"], trace });
   logs.write("journal", partition, [{ key: "default/k", header, value: "{}" }]);
 }
 
@@ -123,6 +125,13 @@ describe("a dispatcher is not ready", () => {
     await world.advance(100);
     const why = "1 partitions are not dispatched any more";
     expect(health(world, { dispatcher })).toEqual([false, [why]]);
+    const offset = world.logs.all("journal", 0).length - 1;
+    const facts = { partition: 0, offset, trace_id: "a".repeat(32) };
+    expect(world.lines).toContainEqual(
+      expect.stringContaining(
+        `error partition is not dispatched any more ${JSON.stringify(facts).slice(0, -1)},"why":"LOG-007 `,
+      ),
+    );
   });
 
   test.each([60_000, 0])(

@@ -258,7 +258,8 @@ export class Dispatcher {
     try {
       dispatch.take(records);
     } catch (error) {
-      this.#line("error", "partition is not dispatched any more", error, { partition });
+      const facts = { partition, ...dispatch.inHand };
+      this.#line("error", "partition is not dispatched any more", error, facts);
       this.#forget(partition);
       this.#failed.add(partition);
     }

@@ -36,6 +36,7 @@ export class PartitionDispatch {
   readonly #progress: Progress;
   readonly #logClock: LogClock;
   readonly #logNow = (): EpochMs => this.#logClock.now();
+  #inHand: LogRecord | undefined;
   /** When it was paused, on the monotonic clock. */
   #pausedAtMs: number | undefined;
   #ended = false;
@@ -53,6 +54,13 @@ export class PartitionDispatch {
     return this.#progress.bookmark;
   }
 
+  /** Where the record stands that it took last, and its trace: for the line that says on which it failed. */
+  get inHand(): { readonly offset?: number; readonly trace_id?: string } {
+    if (this.#inHand === undefined) return {};
+    const { offset, header } = this.#inHand;
+    return { offset, ...traceFacts(parseJournalHeader(header)?.trace) };
+  }
+
   /** How long nothing more is read, because too much is under way; 0 where that is not so. */
   get pausedMs(): number {
     return this.#pausedAtMs === undefined ? 0 : this.#host.clock.monotonicMs() - this.#pausedAtMs;
@@ -66,6 +74,7 @@ export class PartitionDispatch {
 
   #takeOne(record: LogRecord): void {
     const { counters } = this.#host;
+    this.#inHand = record;
     const before = this.#reader.bookmark;
     if (record.time > this.#logNow()) this.#logClock.learn(record.time);
     const header = parseJournalHeader(record.header);

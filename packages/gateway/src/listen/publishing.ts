@@ -21,7 +21,6 @@ export function takePublish(session: Session, packet: PublishPacket): void {
     session.connection.end(endRefusing(fatal));
     return;
   }
-  if (packet.retain) session.retainIgnored();
   if (packet.qos === 0) world.counters.publishesQos0++;
   else world.counters.publishesQos1++;
   if (isRepeat(session, packet)) {
@@ -35,6 +34,7 @@ export function takePublish(session: Session, packet: PublishPacket): void {
   if (refusal !== undefined) session.refusePublish(refusal, publish);
   else if (packet.qos === 0 && world.broker.congested()) world.counters.publishesDropped++;
   else inbox.accept(publish);
+  if (packet.retain) session.retainIgnored(publish.trace); // it has one once it is handed over
 }
 
 /** Puts the topic in that an alias stands for, or learns what it stands for (3.3.2.3.4). */

@@ -1,3 +1,4 @@
+import { type Traceparent, traceFacts } from "@millrace/shared/contract/trace";
 import { pubackCode, type Refusal, refuse } from "../admit/refusals.ts";
 import { checkPublishTopic } from "../admit/publish.ts";
 import type { Copy, Subscriber, Subscription } from "../deliver/subscriber.ts";
@@ -104,11 +105,12 @@ export class Session implements Subscriber, Receiver {
   }
 
   /** Takes a retained publish of a 3.1.1 client as one that is not, and says so once. */
-  retainIgnored(): void {
+  retainIgnored(trace?: Traceparent): void {
     this.world.counters.retainsIgnored++;
     if (this.#retainLogged) return;
     this.#retainLogged = true;
-    this.log("warn", "retain-ignored", "retained messages are not kept; taken as not retained");
+    const reason = "retained messages are not kept; taken as not retained";
+    this.log("warn", "retain-ignored", reason, traceFacts(trace));
   }
 
   /** Answers a publish. A refusal that 3.1.1 has no code for ends the connection (4.8). */
