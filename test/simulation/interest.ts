@@ -61,8 +61,10 @@ function deployed(
 ): Interest[] {
   const role = rolesOf[device.type];
   if (role === undefined) return [];
+  // A copy may come long after its source was decided, by who knew less of the registry.
+  const since = header.at ?? record.time;
   const all = [...deployments.names].flatMap((name): Interest[] => {
-    const held = deployments.heldBetween(name, record.time, Number.POSITIVE_INFINITY);
+    const held = deployments.heldBetween(name, since, Number.POSITIVE_INFINITY);
     const hears = held.filter((things) => things?.[role] === device.thing);
     if (hears.length === 0) return [];
     const to = { ns: "default", flow: "pair", key: name };

@@ -36,4 +36,6 @@ export const onceFailed: ReadonlyMap<number, string> = new Map([
     342_365_981,
     "a command that an old dispatcher put aside once its refusal was taken was owed for ever",
   ],
+  [598_824_579, "who tidied up was not heard: what was said looked like a repeat"],
+  [292_910_924, "a copy was asked for that its owner could not know to make"],
 ]);
