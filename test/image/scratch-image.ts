@@ -11,8 +11,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, matchesGlob, relative } from "node:path";
-import { createInterface } from "node:readline";
 import { newDataFolder } from "../support/servers/run-folder.ts";
+import { PrivateDisk } from "../support/servers/private-disk.ts";
 import { isOnPath } from "../support/servers/programs.ts";
 import {
   type Dockerfile,
@@ -41,12 +41,10 @@ export interface Container {
  * for the base image, with the Node that runs the tests for its Node. What is started of it is started as
  * `docker run --read-only --cap-drop ALL --security-opt no-new-privileges` would, but for the network, which
  * is the machine's.
- *
- * All mounts are in a mount namespace of their own, which goes with this process.
  */
 export class ScratchImage {
   readonly start: Start;
-  readonly #holder: ChildProcess;
+  readonly #private: PrivateDisk;
   readonly #disk: string;
   readonly #env: Record<string, string> = {
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -55,16 +53,14 @@ export class ScratchImage {
   #last: Layers = { root: "", folders: [] };
   #mounted = 0;
 
-  private constructor(holder: ChildProcess, disk: string, { start }: Dockerfile) {
-    this.#holder = holder;
+  private constructor(own: PrivateDisk, disk: string, { start }: Dockerfile) {
+    this.#private = own;
     this.#disk = disk;
     this.start = start;
   }
 
-  /** Mounting is for root on Linux. */
   static get isPossible(): boolean {
-    const isRoot = process.platform === "linux" && process.getuid?.() === 0;
-    return isRoot && ["unshare", "nsenter", "mount", "chroot", "setpriv", "npm"].every(isOnPath);
+    return PrivateDisk.isPossible && ["chroot", "setpriv", "npm"].every(isOnPath);
   }
 
   /** @param context the folder that files are copied from, with its `.dockerignore` */
@@ -75,15 +71,8 @@ export class ScratchImage {
   ): Promise<ScratchImage> {
     const file = parseDockerfile(readFileSync(dockerfile, "utf8"));
     const disk = newDataFolder("image");
-    // Layers over `/` are on a file system of their own; it ends with its input, and that with this process.
-    const script = `mount --make-rprivate / && mount -t tmpfs image "$1" && echo mounted && read _`;
-    const holder = spawn("unshare", ["--mount", "sh", "-c", script, "image", disk], {
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    const lines = createInterface({ input: holder.stdout });
-    const [said] = (await Promise.race([once(lines, "line"), once(holder, "exit")])) as unknown[];
-    if (said !== "mounted") throw new Error("nothing can be mounted here");
-    const image = new ScratchImage(holder, disk, file);
+    // Layers over `/` have to be on another file system.
+    const image = new ScratchImage(await PrivateDisk.open(disk, "50%"), disk, file);
     await image.#build(file.stages, context, told);
     return image;
   }
@@ -118,7 +107,7 @@ export class ScratchImage {
     const { root } = this.#last;
     switch (step.do) {
       case "workdir":
-        mkdirSync(this.#seen(join(root, step.folder)), { recursive: true });
+        mkdirSync(this.#private.seen(join(root, step.folder)), { recursive: true });
         return step.folder;
       case "env":
         this.#env[step.name] = step.value.replaceAll(
@@ -148,9 +137,9 @@ export class ScratchImage {
   /** This machine's system, with the Node of the tests and the user that images of Node have. */
   #machine(): readonly string[] {
     const layer = join(this.#disk, "machine");
-    mkdirSync(this.#seen(join(layer, "usr/local/bin")), { recursive: true });
-    copyFileSync(process.execPath, this.#seen(join(layer, "usr/local/bin/node")));
-    mkdirSync(this.#seen(join(layer, "etc")), { recursive: true });
+    mkdirSync(this.#private.seen(join(layer, "usr/local/bin")), { recursive: true });
+    copyFileSync(process.execPath, this.#private.seen(join(layer, "usr/local/bin/node")));
+    mkdirSync(this.#private.seen(join(layer, "etc")), { recursive: true });
     for (const [file, line] of [
       ["passwd", "node:x:1000:1000::/home/node:/bin/sh"],
       ["group", "node:x:1000:"],
@@ -158,7 +147,10 @@ export class ScratchImage {
       const others = readFileSync(`/etc/${file}`, "utf8")
         .split("\n")
         .filter((one) => one !== "" && one.split(":")[2] !== "1000");
-      writeFileSync(this.#seen(join(layer, "etc", file)), `${[...others, line].join("\n")}\n`);
+      writeFileSync(
+        this.#private.seen(join(layer, "etc", file)),
+        `${[...others, line].join("\n")}\n`,
+      );
     }
     return [layer, "/"];
   }
@@ -171,7 +163,7 @@ export class ScratchImage {
       string,
       string,
     ];
-    for (const one of [root, upper, work]) mkdirSync(this.#seen(one), { recursive: true });
+    for (const one of [root, upper, work]) mkdirSync(this.#private.seen(one), { recursive: true });
     const lower = `lowerdir=${folders.join(":")}`;
     const options = isWritable ? `${lower},upperdir=${upper},workdir=${work}` : lower;
     await this.#run(["mount", "-t", "overlay", "overlay", "-o", options, root]);
@@ -180,17 +172,9 @@ export class ScratchImage {
     return { root, folders: isWritable ? [upper, ...folders] : folders };
   }
 
-  /** Where this process sees what is in the namespace. */
-  #seen(path: string): string {
-    return join(`/proc/${this.#holder.pid}/root`, path);
-  }
-
-  #inside(command: readonly string[]): string[] {
-    return [`--mount=/proc/${this.#holder.pid}/ns/mnt`, ...command];
-  }
-
   async #run(command: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<void> {
-    const child = spawn("nsenter", this.#inside(command), { env: { ...env } });
+    const [program, ...args] = this.#private.inside(command);
+    const child = spawn(program, args, { env: { ...env } });
     let said = "";
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (chunk) => (said += String(chunk)));
@@ -204,7 +188,7 @@ export class ScratchImage {
     for (const source of sources) {
       const from = join(context, source);
       const isFolder = statSync(from).isDirectory();
-      const target = this.#seen(
+      const target = this.#private.seen(
         !isFolder && to.endsWith("/") ? join(to, source.split("/").at(-1) ?? "") : to,
       );
       const filter = (path: string): boolean => !isIgnored(relative(context, path));
@@ -228,7 +212,7 @@ export class ScratchImage {
   get bytes(): number {
     const layers = this.#last.folders.slice(0, -this.#machineLayers.length);
     const files = layers.flatMap((layer) =>
-      globSync("**/*", { cwd: this.#seen(layer), withFileTypes: true }).filter((one) =>
+      globSync("**/*", { cwd: this.#private.seen(layer), withFileTypes: true }).filter((one) =>
         one.isFile(),
       ),
     );
@@ -240,7 +224,7 @@ export class ScratchImage {
 
   /** Whether the image has a file. */
   has(path: string): boolean {
-    return existsSync(this.#seen(join(this.#last.root, path)));
+    return existsSync(this.#private.seen(join(this.#last.root, path)));
   }
 
   /** Starts a container, read-only but for its volumes, as the image's user, without any capability. */
@@ -264,8 +248,9 @@ export class ScratchImage {
     const { volumes } = this.start;
     const points = join(this.#disk, `points-${this.#mounted}`);
     for (const place of Object.keys(mounts))
-      if (!volumes.includes(place)) mkdirSync(this.#seen(join(points, place)), { recursive: true });
-    mkdirSync(this.#seen(points), { recursive: true });
+      if (!volumes.includes(place))
+        mkdirSync(this.#private.seen(join(points, place)), { recursive: true });
+    mkdirSync(this.#private.seen(points), { recursive: true });
     const { root } = await this.#mount([points, ...this.#last.folders], false);
     for (const [place, folder] of Object.entries(mounts))
       await this.#run(["mount", "--bind", "-o", "ro", folder, join(root, place)]);
@@ -280,14 +265,15 @@ export class ScratchImage {
       ...["--bounding-set", "-all", "--inh-caps", "-all", "--no-new-privs"],
     ];
     const inside = ["chroot", root, "setpriv", ...privileges, "env", "--chdir", folder, ...command];
-    return spawn("nsenter", this.#inside(inside), {
+    const [program, ...args] = this.#private.inside(inside);
+    return spawn(program, args, {
       env: { ...this.#env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
   }
 
   close(): void {
-    this.#holder.stdin?.end();
+    this.#private.close();
   }
 }
 
