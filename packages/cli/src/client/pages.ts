@@ -1,7 +1,6 @@
 import type { Client, Query } from "./client.ts";
 
-const LISTED = 500;
-const DONE = 500;
+const PAGE = 500;
 
 /** What a listing has, up to a limit, page by page; `more` where it has others behind that. */
 export async function listItems<T>(
@@ -15,7 +14,7 @@ export async function listItems<T>(
   do {
     const page = await client.get<{ readonly items: readonly T[]; readonly next?: string }>(path, {
       ...query,
-      limit: Math.min(LISTED, limit - items.length),
+      limit: Math.min(PAGE, limit - items.length),
       cursor,
     });
     items.push(...page.items);
@@ -40,7 +39,7 @@ export async function* doPages<T extends { readonly count: number; readonly next
   do {
     const page: T = await client.post(path, {
       ...body,
-      limit: DONE,
+      limit: PAGE,
       cursor,
       ...(Number.isFinite(max) && { max: max - count }),
     });

@@ -8,8 +8,7 @@ import { Client, CommandFailed, DEFAULT_URL, exitCodes } from "../client/client.
  */
 export function clientOf(env: NodeJS.ProcessEnv = process.env, answerMsMax?: number): Client {
   const url = env["MILLRACE_URL"] ?? DEFAULT_URL;
-  if (!URL.canParse(url))
-    throw new CommandFailed(`MILLRACE_URL is no URL: ${url}`, exitCodes.usage);
+  if (!URL.canParse(url)) throw usage(`MILLRACE_URL is no URL: ${url}`);
   return new Client({ url, token: env["MILLRACE_TOKEN"], answerMsMax });
 }
 
@@ -34,7 +33,7 @@ export function usage(message: string): CommandFailed {
 export function wholeNumber(text: string): number {
   const n = Number(text);
   if (Number.isSafeInteger(n) && n > 0) return n;
-  throw new CommandFailed(`${text} is not a whole number above zero`, exitCodes.usage);
+  throw usage(`${text} is not a whole number above zero`);
 }
 
 /** Reads an option that is a duration. @returns milliseconds */

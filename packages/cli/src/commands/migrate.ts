@@ -5,7 +5,7 @@ import { doPages } from "../client/pages.ts";
 import { Progress } from "../output/progress.ts";
 import { writeTable } from "../output/table.ts";
 import { writeState } from "../output/text.ts";
-import { clientOf, json, print, wholeNumber } from "./common.ts";
+import { clientOf, json, print, usage, wholeNumber } from "./common.ts";
 
 interface MigrateFlags {
   readonly from?: string;
@@ -42,7 +42,7 @@ function stateOf(
 ): Readonly<Record<string, string>> {
   const [was = "", now = "", ...more] = text.split("=");
   if (was === "" || now === "" || more.length > 0)
-    throw new CommandFailed(`${text} must be old=new, as dimming=fading`, exitCodes.usage);
+    throw usage(`${text} must be old=new, as dimming=fading`);
   return { ...before, [was]: now };
 }
 

@@ -1,8 +1,8 @@
 import type { RebuildProgress } from "@millrace/engine/query/rebuild";
 import { Command } from "commander";
-import { CommandFailed, exitCodes } from "../client/client.ts";
 import { loadConfig } from "../config/load.ts";
 import { Progress } from "../output/progress.ts";
+import { usage } from "./common.ts";
 import { type SettingFlags, withSettings } from "./serve.ts";
 
 interface RebuildFlags extends SettingFlags {
@@ -48,10 +48,7 @@ async function rebuildAll({
     const all = Array.from({ length: log.partitions }, (_, partition) => partition);
     const missing = only?.find((one) => !all.includes(one));
     if (missing !== undefined)
-      throw new CommandFailed(
-        `there is no partition ${missing}; they are 0 to ${all.length - 1}`,
-        exitCodes.usage,
-      );
+      throw usage(`there is no partition ${missing}; they are 0 to ${all.length - 1}`);
     const waiting = [...(only ?? all)];
     const display = new Display(waiting.length, json === true);
     const parts = { log, store, clock, worker: randomName(clock, "r") };
@@ -72,10 +69,7 @@ function partitionList(text: string): number[] {
   return text.split(",").flatMap((part) => {
     const [first, last = first] = part.split("-").map(Number);
     if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last) || Number(first) > Number(last))
-      throw new CommandFailed(
-        `${part} is no partition, as 3, or a range, as 8-15`,
-        exitCodes.usage,
-      );
+      throw usage(`${part} is no partition, as 3, or a range, as 8-15`);
     const from = first as number;
     return Array.from({ length: (last as number) - from + 1 }, (_, i) => from + i);
   });

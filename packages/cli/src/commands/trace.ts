@@ -1,9 +1,8 @@
 import type { TracedStep, TraceSearchPage } from "@millrace/gateway/api/operations";
 import { Command } from "commander";
-import { CommandFailed, exitCodes } from "../client/client.ts";
 import { Progress } from "../output/progress.ts";
 import { writeTrace } from "../output/waterfall.ts";
-import { clientOf, durationMs, json, print } from "./common.ts";
+import { clientOf, durationMs, json, print, usage } from "./common.ts";
 
 interface TraceFlags {
   readonly since: string;
@@ -34,8 +33,7 @@ function sinceOf(text: string): string {
 
 async function show(given: string, { since, namespace, json: asJson }: TraceFlags): Promise<void> {
   const id = /^[0-9a-f]{2}-([0-9a-f]{32})-/.exec(given)?.[1] ?? given;
-  if (!/^[0-9a-f]{32}$/.test(id))
-    throw new CommandFailed(`${given} is no trace id: it has 32 digits, 0 to f`, exitCodes.usage);
+  if (!/^[0-9a-f]{32}$/.test(id)) throw usage(`${given} is no trace id: it has 32 digits, 0 to f`);
   const items: TracedStep[] = [];
   const client = clientOf();
   const progress = new Progress();

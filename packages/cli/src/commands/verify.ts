@@ -7,7 +7,7 @@ import { CommandFailed, exitCodes } from "../client/client.ts";
 import { loadConfig } from "../config/load.ts";
 import { writeDifference, writeEffects } from "../output/difference.ts";
 import { Progress } from "../output/progress.ts";
-import { print } from "./common.ts";
+import { print, usage } from "./common.ts";
 import { type SettingFlags, withSettings } from "./serve.ts";
 
 interface VerifyFlags extends SettingFlags {
@@ -75,10 +75,7 @@ function timeOf(text: string): number {
   const ago = parseDurationMs(text);
   const time = ago === undefined ? Date.parse(text) : Date.now() - ago;
   if (Number.isFinite(time)) return time;
-  throw new CommandFailed(
-    `${text} is no time: write how long ago, as 7d or 12h, or when, as 2026-11-21T18:00`,
-    exitCodes.usage,
-  );
+  throw usage(`${text} is no time: write how long ago, as 7d or 12h, or when, as 2026-11-21T18:00`);
 }
 
 /** The one flow of a file, or the one of several that is named. */
@@ -95,9 +92,8 @@ async function readVersion(file: string, name: string | undefined): Promise<Flow
   const [flow, ...others] = flows.filter((one) => name === undefined || one.name === name);
   if (flow !== undefined && others.length === 0) return flow;
   const found = flows.map((one) => one.name).join(", ") || "none";
-  throw new CommandFailed(
+  throw usage(
     `${file} must have ${name === undefined ? "one flow, or --flow must name one" : `the flow ${name}`}; it has ${found}`,
-    exitCodes.usage,
   );
 }
 

@@ -122,7 +122,7 @@ export class Commands {
         // It is not told with each step that puts another one aside: an engine that is behind would have
         // ever more to read.
         if (parked === undefined || parked === id)
-          void isWritten(this.#results.settleAgain(to, id, ended, owed.trace));
+          void isWritten(this.#results.settle(to, id, ended, {}, owed.trace, "again"));
         continue;
       }
       const by = this.#replacedBy(from.partition, { id, to, effect });

@@ -54,7 +54,7 @@ export class PartitionDispatch {
     return this.#progress.bookmark;
   }
 
-  /** Where the record stands that it took last, and its trace: for the line that says on which it failed. */
+  /** Where the record stands that it could not take, and its trace: for the line that says so. */
   get inHand(): { readonly offset?: number; readonly trace_id?: string } {
     if (this.#inHand === undefined) return {};
     const { offset, header } = this.#inHand;
@@ -69,6 +69,7 @@ export class PartitionDispatch {
   /** @throws OperationalError LOG-005 when the log has lost records, LOG-007 when one cannot be read */
   take(records: readonly LogRecord[]): void {
     for (const record of records) this.#takeOne(record);
+    this.#inHand = undefined; // it would keep the fetch that it came with
     this.#holdBack();
   }
 

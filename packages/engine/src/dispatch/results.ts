@@ -15,42 +15,28 @@ export class Results {
     this.#partitions = partitions;
   }
 
-  /** Resolves when the log has it. */
+  /**
+   * Resolves when the log has it.
+   * @param again it may have been told before; the instance owes the effect since
+   */
   async settle(
     to: InstanceRef,
     effect: EffectId,
     outcome: Exclude<Outcome, "expired">,
     payload: JsonObject,
     trace: string | undefined,
+    again?: "again",
   ): Promise<void> {
-    await this.#write(to, this.#header(to, effect, outcome, trace), payload);
-  }
-
-  /** Tells once more what was told before, for an instance that owes the effect since. */
-  async settleAgain(
-    to: InstanceRef,
-    effect: EffectId,
-    outcome: Exclude<Outcome, "expired">,
-    trace: string | undefined,
-  ): Promise<void> {
-    await this.#write(to, { ...this.#header(to, effect, outcome, trace), again: true }, {});
-  }
-
-  #header(
-    to: InstanceRef,
-    effect: EffectId,
-    outcome: Exclude<Outcome, "expired">,
-    trace: string | undefined,
-  ): Result {
     const header: Result = {
       v: 1,
       kind: "result",
       ...to,
       effect,
       outcome,
+      ...(again && { again: true }),
       ...this.#writer.stamp(),
     };
-    return trace === undefined ? header : { ...header, trace };
+    await this.#write(to, trace === undefined ? header : { ...header, trace }, payload);
   }
 
   /** Asks the instance to keep an effect that takes long. */

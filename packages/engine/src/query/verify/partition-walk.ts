@@ -66,10 +66,16 @@ interface OpenEvent {
   readonly at: EpochMs;
   /** Those that are left. */
   readonly deliveries: Map<InstanceId, Delivery>;
+  /** Those whose input was rejected. */
   readonly refused: Set<InstanceId>;
   readonly faults: readonly RecordFault[];
   readonly rejected: Rejected[];
   readonly isGone: boolean;
+}
+
+function eventAt(offset: number, at: EpochMs): OpenEvent {
+  const [deliveries, refused] = [new Map<InstanceId, Delivery>(), new Set<InstanceId>()];
+  return { offset, at, deliveries, refused, faults: [], rejected: [], isGone: false };
 }
 
 /**
@@ -263,13 +269,7 @@ export class PartitionWalk {
       return;
     }
     const at = position.time;
-    const nothing = {
-      deliveries: new Map(),
-      refused: new Set<InstanceId>(),
-      faults: [],
-      rejected: [],
-    };
-    this.#open = { offset, at, ...nothing, isGone: true };
+    this.#open = { ...eventAt(offset, at), isGone: true };
   }
 
   #openWith(position: InputPosition, record: LogRecord): void {
@@ -281,8 +281,7 @@ export class PartitionWalk {
     position.move(offset + 1, at, 0, isRepeat ? undefined : header);
     const deliveries = isRepeat ? new Map<InstanceId, Delivery>() : this.#wanted(read);
     const faults = isRepeat ? [] : read.faults.filter((fault) => this.#parts.isWanted(fault));
-    const refused = new Set<InstanceId>();
-    this.#open = { offset, at, deliveries, refused, faults, rejected: [], isGone: false };
+    this.#open = { ...eventAt(offset, at), deliveries, faults };
     if (!isRepeat && read.copyTo.length > 0) this.#parts.onElsewhere(record, at, read.copyTo);
   }
 
